@@ -1,0 +1,14 @@
+//! The local cloud: runs `template.yaml` on this machine, with the real function binaries.
+
+pub mod dynamodb;
+pub mod endpoint;
+pub mod functions;
+pub mod gateway;
+pub mod iam;
+pub mod identity;
+pub mod kms;
+pub mod service;
+pub mod sources;
+pub mod sqs;
+pub mod stack;
+pub mod template;
