@@ -1,7 +1,9 @@
 //! The local cloud: runs `template.yaml` on this machine, with the real function binaries.
 
+pub mod cargo;
 pub mod dynamodb;
 pub mod endpoint;
+pub mod faults;
 pub mod functions;
 pub mod gateway;
 pub mod iam;

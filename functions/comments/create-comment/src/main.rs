@@ -1,0 +1,44 @@
+//! `POST /api/v1/posts/{postId}/comments`: comments on a published post. Others see the comment once it is approved.
+//!
+//! Reads the post, or the record of a repeated request. Writes the comment and `comment.created`, in one transaction.
+
+use std::process::ExitCode;
+
+use axum::{
+    Router,
+    extract::{FromRef, State},
+    routing::post,
+};
+use quire_app::{
+    comments::{CommentView, Comments, NewComment},
+    tokens::Tokens,
+};
+use quire_aws::{BoxError, Setup};
+use quire_domain::id::PostId;
+use quire_edge::{Body, Created, Id, Result, Route, SignedIn};
+
+#[derive(Clone, FromRef)]
+struct Deps {
+    comments: Comments,
+    tokens: Tokens,
+}
+
+fn main() -> ExitCode {
+    quire_edge::run(route)
+}
+
+fn route(setup: &Setup) -> Result<Route, BoxError> {
+    let deps = Deps { comments: Comments::new(setup.store()?), tokens: setup.tokens()? };
+    let tokens = deps.tokens.clone();
+    Ok(Route::with_tokens(Router::new().route("/api/v1/posts/{postId}/comments", post(handle)).with_state(deps), tokens))
+}
+
+async fn handle(
+    State(comments): State<Comments>,
+    SignedIn(call): SignedIn,
+    Id(post): Id<PostId>,
+    Body(input): Body<NewComment>,
+) -> Result<Created<CommentView>> {
+    let comment = comments.create(&call, post, input).await?;
+    Ok(Created::at(format!("/api/v1/posts/{post}/comments/{}", comment.comment_id), comment))
+}

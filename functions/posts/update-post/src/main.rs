@@ -1,0 +1,45 @@
+//! `PATCH /api/v1/posts/{postId}`: changes a post, or publishes it.
+//!
+//! Reads the post. Writes the post, its places in lists, its claim to a new slug, and `post.updated` or `post.published`, in one
+//! transaction.
+
+use std::process::ExitCode;
+
+use axum::{
+    Router,
+    extract::{FromRef, State},
+    routing::patch,
+};
+use quire_app::{
+    posts::{PostChanges, PostView, Posts},
+    tokens::Tokens,
+};
+use quire_aws::{BoxError, Setup};
+use quire_domain::id::PostId;
+use quire_edge::{Body, Entity, Id, IfMatch, Result, Route, SignedIn};
+
+#[derive(Clone, FromRef)]
+struct Deps {
+    posts: Posts,
+    tokens: Tokens,
+}
+
+fn main() -> ExitCode {
+    quire_edge::run(route)
+}
+
+fn route(setup: &Setup) -> Result<Route, BoxError> {
+    let deps = Deps { posts: Posts::new(setup.store()?), tokens: setup.tokens()? };
+    let tokens = deps.tokens.clone();
+    Ok(Route::with_tokens(Router::new().route("/api/v1/posts/{postId}", patch(handle)).with_state(deps), tokens))
+}
+
+async fn handle(
+    State(posts): State<Posts>,
+    SignedIn(call): SignedIn,
+    Id(id): Id<PostId>,
+    IfMatch(precondition): IfMatch,
+    Body(changes): Body<PostChanges>,
+) -> Result<Entity<PostView>> {
+    Ok(Entity::changed(posts.update(&call, id, changes, precondition).await?))
+}

@@ -1,0 +1,26 @@
+//! `POST /api/v1/sessions`: signs in with a password.
+//!
+//! Reads the claim of the name, the account, its credential and the signing keys. Writes the session, and the next signing key
+//! when it is due. The reply holds a token, so it is not recorded: an `Idempotency-Key` has no effect here.
+
+use std::{process::ExitCode, sync::Arc};
+
+use axum::{Router, extract::State, routing::post};
+use quire_app::sessions::{NewSession, SessionView, Sessions};
+use quire_aws::{BoxError, Setup, kms::Kms};
+use quire_edge::{Body, Created, Public, Result, Route};
+
+fn main() -> ExitCode {
+    quire_edge::run(route)
+}
+
+fn route(setup: &Setup) -> Result<Route, BoxError> {
+    let vault = Kms::new(&setup.aws, setup.environment.get("SIGNING_KEY_ID")?);
+    let sessions = Sessions::new(setup.store()?, Arc::new(vault), setup.issuer()?);
+    Ok(Route::public(Router::new().route("/api/v1/sessions", post(handle)).with_state(sessions)))
+}
+
+async fn handle(State(sessions): State<Sessions>, Public(call): Public, Body(input): Body<NewSession>) -> Result<Created<SessionView>> {
+    let session = sessions.create(&call, input).await?;
+    Ok(Created::unversioned(format!("/api/v1/sessions/{}", session.session_id), session))
+}

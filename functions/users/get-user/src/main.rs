@@ -1,0 +1,39 @@
+//! `GET /api/v1/users/{userId}`: an account, with its address for itself and for admins.
+//!
+//! Reads the account. Writes nothing.
+
+use std::process::ExitCode;
+
+use axum::{
+    Router,
+    extract::{FromRef, State},
+    http::HeaderMap,
+    routing::get,
+};
+use quire_app::{
+    tokens::Tokens,
+    users::{UserView, Users},
+};
+use quire_aws::{BoxError, Setup};
+use quire_domain::id::UserId;
+use quire_edge::{Anyone, Entity, Id, Result, Route};
+
+#[derive(Clone, FromRef)]
+struct Deps {
+    users: Users,
+    tokens: Tokens,
+}
+
+fn main() -> ExitCode {
+    quire_edge::run(route)
+}
+
+fn route(setup: &Setup) -> Result<Route, BoxError> {
+    let deps = Deps { users: Users::new(setup.store()?), tokens: setup.tokens()? };
+    let tokens = deps.tokens.clone();
+    Ok(Route::with_tokens(Router::new().route("/api/v1/users/{userId}", get(handle)).with_state(deps), tokens))
+}
+
+async fn handle(State(users): State<Users>, Anyone(call): Anyone, Id(id): Id<UserId>, headers: HeaderMap) -> Result<Entity<UserView>> {
+    Ok(Entity::new(users.get(&call, id).await?, &headers))
+}

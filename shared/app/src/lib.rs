@@ -1,0 +1,24 @@
+//! The use cases: one transport-free function for each thing that a user or a worker can do. Each loads what it needs, calls the
+//! pure decision and commits. REST, GraphQL and RPC call the same ones.
+//!
+//! Public functions are boxed where SDK code stands behind them, so that it is compiled here and not again in every function.
+
+pub mod call;
+pub mod comments;
+pub mod health;
+mod idempotency;
+pub mod input;
+mod jwt;
+pub mod keys;
+pub mod moderation;
+pub mod outbox;
+pub mod page;
+mod password;
+pub mod ports;
+pub mod posts;
+pub mod sessions;
+pub mod tokens;
+pub mod users;
+
+pub use call::{Call, IdempotencyKey};
+pub use quire_domain::{Error, Result};

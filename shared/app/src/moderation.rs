@@ -1,0 +1,63 @@
+//! What the system does with a new comment.
+
+use futures::future::BoxFuture;
+use quire_domain::{
+    Error, Result, Timestamp,
+    comment::Comment,
+    cursor::Position,
+    event::{Consumer, Event, EventData},
+    id::{CommentId, PostId},
+    moderation::{BlockedWords, judge},
+};
+use quire_store::{Commit, CommitError, Key, Order, Pages, Store};
+
+use crate::Call;
+
+/// How many comments before a new one are looked at for repetitions.
+const EARLIER: usize = 100;
+
+/// Judges new comments.
+#[derive(Debug, Clone)]
+pub struct Moderation {
+    store: Store,
+    blocked: BlockedWords,
+}
+
+impl Moderation {
+    /// Moderation with these blocked words.
+    pub fn new(store: Store, blocked: BlockedWords) -> Self {
+        Self { store, blocked }
+    }
+
+    /// Approves or holds the comment of a `comment.created` event. The decision, its event and the marker that this event is
+    /// done are one transaction: a second delivery changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] for an event of another type; whatever the table gives, so that the event is delivered again.
+    pub fn moderate<'a>(&'a self, event: &'a Event, now: Timestamp) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let EventData::CommentCreated { post_id, comment_id } = event.data else {
+                return Err(Error::internal("moderating a comment", "the event is not comment.created"));
+            };
+            let call = Call::for_event(event, now);
+            let Some(comment) = self.store.get::<Comment>(Key::comment(post_id, comment_id)).await? else {
+                tracing::info!(%comment_id, "A comment is gone before it was moderated");
+                return Ok(());
+            };
+            let verdict = judge(&comment, &self.earlier(post_id, comment_id).await?, &self.blocked);
+            let Some((moderated, decided)) = comment.moderated(&verdict, now) else { return Ok(()) };
+            let commit = Commit::new(None, call.trace, now).update(&comment, &moderated).effect(Consumer::ModerateComment, event.id).emit([decided]);
+            match self.store.commit(commit).await {
+                Ok(()) => tracing::info!(%comment_id, status = ?moderated.status, "A comment was moderated"),
+                Err(CommitError::AlreadyDone) => tracing::info!(%comment_id, "A comment was moderated before"),
+                Err(error) => return Err(error.into()),
+            }
+            Ok(())
+        })
+    }
+
+    async fn earlier(&self, post: PostId, comment: CommentId) -> Result<Vec<Comment>> {
+        let pages = Pages { partition: Key::comments(post), prefix: "", after: Some(comment.sort_key()), order: Order::Descending, limit: EARLIER };
+        Ok(self.store.page(pages).await?.items)
+    }
+}

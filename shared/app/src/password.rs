@@ -1,0 +1,45 @@
+//! Password hashes: Argon2id with 19 MiB, two passes and one lane (OWASP Password Storage Cheat Sheet).
+
+use argon2::{
+    Argon2,
+    password_hash::{PasswordHasher, PasswordVerifier},
+};
+use quire_domain::{Error, Result, text::Password};
+
+/// The hash of a password that nobody has, made with the same parameters as all others: what is compared for an unknown account.
+pub(crate) const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$BI8AjwL4EP4th7xXQ3wlhQ$U07UGQLfOVBVsEnV7PL/uwRsJSP8CTI2C2OJDEZgq1k";
+
+/// Hashes a password, to PHC string format, with a new random salt.
+pub(crate) fn hash(password: &Password) -> Result<String> {
+    match Argon2::default().hash_password(password.expose().as_bytes()) {
+        Ok(hash) => Ok(hash.to_string()),
+        Err(error) => Err(Error::internal("hashing a password", error)),
+    }
+}
+
+/// Whether a password has a hash. Takes the same time for every password.
+pub(crate) fn matches(password: &Password, hash: &str) -> bool {
+    Argon2::default().verify_password(password.expose().as_bytes(), hash).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_matches_its_password_only() {
+        let hash = hash(&Password::typed(&"correct horse".into())).unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert!(matches(&Password::typed(&"correct horse".into()), &hash));
+        assert!(!matches(&Password::typed(&"correct horsf".into()), &hash));
+    }
+
+    #[test]
+    fn an_unknown_account_costs_a_real_comparison() {
+        let parsed = argon2::password_hash::phc::PasswordHash::new(NOBODY).unwrap();
+        let real = hash(&Password::typed(&"correct horse".into())).unwrap();
+        let real = argon2::password_hash::phc::PasswordHash::new(&real).unwrap();
+        assert_eq!((parsed.algorithm, parsed.version, parsed.params), (real.algorithm, real.version, real.params));
+        assert_eq!(parsed.hash.map(|hash| hash.as_bytes().len()), real.hash.map(|hash| hash.as_bytes().len()));
+    }
+}

@@ -1,0 +1,67 @@
+//! What Lambda and the template put into the environment, read once at cold start.
+
+use std::{env, time::Duration};
+
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+use aws_types::{SdkConfig, region::Region};
+
+/// A variable that should be in the environment is not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the environment variable {0} is not set")]
+pub struct MissingVariable(pub String);
+
+/// The environment of this process.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Environment;
+
+impl Environment {
+    /// A variable of the template.
+    ///
+    /// # Errors
+    /// [`MissingVariable`], with its name.
+    pub fn get(self, name: &str) -> Result<String, MissingVariable> {
+        env::var(name).map_err(|_| MissingVariable(name.to_owned()))
+    }
+
+    /// Configuration for every AWS client of this process: region, credentials and endpoint from the environment and from nowhere
+    /// else, TLS by rustls on ring (the default provider, aws-lc-rs, spends 40 ms of CPU on entropy at its first use), three
+    /// attempts that begin 25 ms apart (the default of one second is longer than most requests may take).
+    ///
+    /// # Errors
+    /// [`MissingVariable`], with the name of what Lambda should have set.
+    pub fn aws(self) -> Result<SdkConfig, MissingVariable> {
+        let credentials = Credentials::new(
+            self.get("AWS_ACCESS_KEY_ID")?,
+            self.get("AWS_SECRET_ACCESS_KEY")?,
+            self.get("AWS_SESSION_TOKEN").ok(),
+            None,
+            "environment",
+        );
+        let retries =
+            RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(25)).with_max_backoff(Duration::from_millis(500));
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(1))
+            .operation_attempt_timeout(Duration::from_secs(2))
+            .operation_timeout(Duration::from_secs(6))
+            .build();
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.get("AWS_REGION")?))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https())
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .retry_config(retries)
+            .timeout_config(timeouts);
+        if let Ok(endpoint) = self.get("AWS_ENDPOINT_URL") {
+            config = config.endpoint_url(endpoint);
+        }
+        Ok(config.build())
+    }
+}

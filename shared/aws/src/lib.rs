@@ -1,0 +1,11 @@
+//! AWS as the functions reach it: configuration from the environment alone, the start of every function, and the adapters of the ports.
+
+pub mod config;
+#[cfg(feature = "kms")]
+pub mod kms;
+#[cfg(feature = "sqs")]
+pub mod sqs;
+pub mod start;
+
+pub use config::{Environment, MissingVariable};
+pub use start::{BoxError, Setup};

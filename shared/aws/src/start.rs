@@ -1,0 +1,69 @@
+//! How every function starts.
+
+use std::{error::Error as StdError, process::ExitCode};
+
+use aws_types::SdkConfig;
+use quire_app::tokens::{Issuer, Tokens};
+use quire_store::Store;
+
+use crate::{Environment, MissingVariable};
+
+/// Any error, at the start of a function.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// What a function builds its dependencies from, once, at cold start.
+#[derive(Debug)]
+pub struct Setup {
+    /// Variables of the template.
+    pub environment: Environment,
+    /// For AWS clients.
+    pub aws: SdkConfig,
+}
+
+impl Setup {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// [`MissingVariable`], with the name of what Lambda should have set.
+    pub fn from_env() -> Result<Self, MissingVariable> {
+        let environment = Environment;
+        Ok(Self { environment, aws: environment.aws()? })
+    }
+
+    /// The table (`TABLE_NAME`).
+    ///
+    /// # Errors
+    /// [`MissingVariable`].
+    pub fn store(&self) -> Result<Store, MissingVariable> {
+        Ok(Store::new(&self.aws, self.environment.get("TABLE_NAME")?))
+    }
+
+    /// Whose tokens are ours (`ISSUER`, `AUDIENCE`).
+    ///
+    /// # Errors
+    /// [`MissingVariable`].
+    pub fn issuer(&self) -> Result<Issuer, MissingVariable> {
+        Ok(Issuer { issuer: self.environment.get("ISSUER")?, audience: self.environment.get("AUDIENCE")? })
+    }
+
+    /// Verifies tokens of [`Setup::issuer`].
+    ///
+    /// # Errors
+    /// [`MissingVariable`].
+    pub fn tokens(&self) -> Result<Tokens, MissingVariable> {
+        Ok(Tokens::new(self.store()?, self.issuer()?))
+    }
+}
+
+/// Runs a function until Lambda ends it: logs first, on one thread, because Lambda gives a function one request at a time.
+pub fn main(run: impl Future<Output = Result<(), BoxError>>) -> ExitCode {
+    quire_telemetry::init();
+    let outcome = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(BoxError::from);
+    match outcome.and_then(|runtime| runtime.block_on(run)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = quire_telemetry::chain(&*error), "The function cannot start");
+            ExitCode::FAILURE
+        }
+    }
+}

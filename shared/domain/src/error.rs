@@ -1,0 +1,132 @@
+//! What can go wrong, in the domain's own words; HTTP statuses and client texts are decided at the edge.
+
+use std::error::Error as StdError;
+
+use crate::{policy::Action, post::Status};
+
+/// A result whose error is [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// One wrong field of an input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    /// JSON pointer (RFC 6901) into the input, such as `/title`.
+    pub pointer: String,
+    /// What is wrong, for a person, without the value.
+    pub message: String,
+}
+
+impl FieldError {
+    /// An error at `pointer`.
+    pub fn new(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), message: message.into() }
+    }
+}
+
+/// What is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A user.
+    User,
+    /// A post.
+    Post,
+    /// A comment.
+    Comment,
+}
+
+/// Every failure of a use case.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The input breaks rules; every broken rule is listed.
+    #[error("the input has {} invalid field(s)", .0.len())]
+    Invalid(Vec<FieldError>),
+    /// No valid credentials came with the request.
+    #[error("the caller is not signed in: {0}")]
+    Unauthenticated(Credentials),
+    /// The principal may not do this.
+    #[error("the principal may not {0:?}")]
+    Forbidden(Action),
+    /// The thing does not exist, or the principal may not know that it does.
+    #[error("no such {0:?}")]
+    NotFound(Kind),
+    /// Somebody else has this username.
+    #[error("the username is taken")]
+    UsernameTaken,
+    /// An account with this e-mail address exists.
+    #[error("the e-mail address is taken")]
+    EmailTaken,
+    /// Another post has this slug.
+    #[error("the slug is taken")]
+    SlugTaken,
+    /// A post cannot go from the one status to the other.
+    #[error("a post cannot go from {from:?} to {to:?}")]
+    IllegalMove {
+        /// Status that the post has.
+        from: Status,
+        /// Status that was asked for.
+        to: Status,
+    },
+    /// The entity has changed since the version that the caller named.
+    #[error("the version is not the current one")]
+    VersionMismatch,
+    /// The idempotency key was used before for another request.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyKeyReused,
+    /// Too many writes to the same items at once; the same request can be sent again.
+    #[error("too many concurrent writes to the same items")]
+    Contended,
+    /// A service that this one stands on did not answer; the same request can be sent again.
+    #[error("a dependency is unavailable")]
+    Unavailable(#[source] Box<dyn StdError + Send + Sync>),
+    /// A defect of this program or its data.
+    #[error("internal error: {context}")]
+    Internal {
+        /// What was being done.
+        context: &'static str,
+        /// Why it failed.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+}
+
+/// What is wrong with the credentials of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Credentials {
+    /// There are none.
+    #[error("no credentials")]
+    Missing,
+    /// They are malformed, forged, expired or for somewhere else.
+    #[error("invalid token")]
+    InvalidToken,
+    /// The name and the password do not belong to an active account.
+    #[error("wrong name or password")]
+    WrongPassword,
+}
+
+impl Error {
+    /// An input with one wrong field.
+    pub fn field(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError::new(pointer, message)])
+    }
+
+    /// A defect, met while doing `context`.
+    pub fn internal(context: &'static str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Internal { context, source: source.into() }
+    }
+}
+
+/// Gathers the errors of several fields, so that a caller learns of all of them at once.
+#[derive(Debug, Default)]
+pub struct Fields(Vec<FieldError>);
+
+impl Fields {
+    /// The parsed value of the field at `pointer`, or `None` after noting why there is none.
+    pub fn take<T, E: ToString>(&mut self, pointer: &str, parsed: Result<T, E>) -> Option<T> {
+        parsed.map_err(|error| self.0.push(FieldError::new(pointer, error.to_string()))).ok()
+    }
+
+    /// The error over all fields noted.
+    pub fn into_error(self) -> Error {
+        Error::Invalid(self.0)
+    }
+}

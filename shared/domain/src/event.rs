@@ -1,0 +1,137 @@
+//! Events: what has happened, and who is told.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Timestamp,
+    id::{CommentId, EventId, PostId, UserId},
+    moderation::Reason,
+};
+
+/// What happened. The serialised form is `{"type": "comment.created", "data": {…}}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
+pub enum EventData {
+    /// An account was opened.
+    #[serde(rename = "user.registered")]
+    UserRegistered {
+        /// The account.
+        user_id: UserId,
+    },
+    /// A post was drafted.
+    #[serde(rename = "post.drafted")]
+    PostDrafted {
+        /// The post.
+        post_id: PostId,
+    },
+    /// A post was published.
+    #[serde(rename = "post.published")]
+    PostPublished {
+        /// The post.
+        post_id: PostId,
+    },
+    /// A post changed, and not its status.
+    #[serde(rename = "post.updated")]
+    PostUpdated {
+        /// The post.
+        post_id: PostId,
+    },
+    /// A comment was written.
+    #[serde(rename = "comment.created")]
+    CommentCreated {
+        /// The post it is on.
+        post_id: PostId,
+        /// The comment.
+        comment_id: CommentId,
+    },
+    /// A comment was approved.
+    #[serde(rename = "comment.approved")]
+    CommentApproved {
+        /// The post it is on.
+        post_id: PostId,
+        /// The comment.
+        comment_id: CommentId,
+    },
+    /// A comment was held for a moderator.
+    #[serde(rename = "comment.held")]
+    CommentHeld {
+        /// The post it is on.
+        post_id: PostId,
+        /// The comment.
+        comment_id: CommentId,
+        /// Why.
+        reasons: Vec<Reason>,
+    },
+}
+
+/// A queue's consumer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Consumer {
+    /// Approves new comments or holds them.
+    ModerateComment,
+}
+
+impl Consumer {
+    /// Every consumer.
+    pub const ALL: [Self; 1] = [Self::ModerateComment];
+
+    /// Name of the function that consumes; its queue's URL is in the environment variable `MODERATE_COMMENT_QUEUE_URL`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ModerateComment => "moderate-comment",
+        }
+    }
+}
+
+impl EventData {
+    /// Who is told: the one table of subscriptions. An event that nobody subscribes to is not stored.
+    pub fn consumers(&self) -> &'static [Consumer] {
+        match self {
+            Self::CommentCreated { .. } => &[Consumer::ModerateComment],
+            Self::UserRegistered { .. }
+            | Self::PostDrafted { .. }
+            | Self::PostPublished { .. }
+            | Self::PostUpdated { .. }
+            | Self::CommentApproved { .. }
+            | Self::CommentHeld { .. } => &[],
+        }
+    }
+}
+
+/// Ties together all that one request set in motion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trace {
+    /// Given by the client or made at the edge.
+    pub correlation_id: String,
+    /// W3C Trace Context, version 00.
+    pub traceparent: String,
+}
+
+/// An event as queues carry it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    /// Names the event; consumers know by it what they have done.
+    pub id: EventId,
+    /// Version of the form of `data`.
+    pub version: u32,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// Who did it, if an account did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<UserId>,
+    /// The request that it came from.
+    #[serde(flatten)]
+    pub trace: Trace,
+    /// What happened.
+    #[serde(flatten)]
+    pub data: EventData,
+}
+
+impl Event {
+    /// An event of now.
+    pub fn new(data: EventData, actor: Option<UserId>, trace: Trace, now: Timestamp) -> Self {
+        Self { id: EventId::generate(now), version: 1, occurred_at: now, actor, trace, data }
+    }
+}

@@ -1,0 +1,92 @@
+//! Typed ids: UUIDv7 inside, opaque strings in the API.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::Timestamp;
+
+/// The text is not an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not an id")]
+pub struct InvalidId;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new id; ids made later sort later, to the millisecond.
+            pub fn generate(now: Timestamp) -> Self {
+                Self(new_v7(now))
+            }
+
+            /// The raw value.
+            pub fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(formatter)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            /// Takes the one canonical form only, so that two texts never name one thing.
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                let uuid = Uuid::try_parse(text).map_err(|_| InvalidId)?;
+                if uuid.hyphenated().to_string() == text { Ok(Self(uuid)) } else { Err(InvalidId) }
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// Names a user.
+    UserId,
+    /// Names a session of a user.
+    SessionId,
+    /// Names a post.
+    PostId,
+    /// Names a comment; the ids of one post's comments sort by time.
+    CommentId,
+    /// Names an event.
+    EventId,
+}
+
+fn new_v7(now: Timestamp) -> Uuid {
+    let millis = u64::try_from(now.millis()).unwrap_or(0);
+    let mut random = [0; 10];
+    // The operating system's generator fails only where nothing else would work either.
+    getrandom::fill(&mut random).expect("the operating system has random bytes");
+    uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_made_later_sort_later() {
+        let first = PostId::generate(Timestamp::from_millis(1_000));
+        let second = PostId::generate(Timestamp::from_millis(1_001));
+        assert!(first < second && first.to_string() < second.to_string());
+    }
+
+    #[test]
+    fn only_the_canonical_text_is_an_id() {
+        let id = PostId::generate(Timestamp::from_millis(1_000));
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for text in ["", "x", &id.to_string().to_uppercase(), &format!("{{{id}}}"), &id.to_string().replace('-', "")] {
+            assert_eq!(text.parse::<PostId>(), Err(InvalidId), "{text}");
+        }
+    }
+}

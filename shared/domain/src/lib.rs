@@ -1,0 +1,20 @@
+//! The rules of Quire, without I/O, HTTP or AWS: each decision is a pure function of (state, principal, input, now)
+//! that returns the changed entities and the events that follow from them.
+
+pub mod comment;
+pub mod cursor;
+pub mod error;
+pub mod event;
+pub mod id;
+pub mod limits;
+pub mod moderation;
+pub mod policy;
+pub mod post;
+pub mod signing;
+pub mod slug;
+pub mod text;
+pub mod time;
+pub mod user;
+
+pub use error::{Error, FieldError, Result};
+pub use time::Timestamp;

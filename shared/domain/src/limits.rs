@@ -1,0 +1,40 @@
+//! Every limit on input, in one place. `docs/api.md` lists them; a test compares the two.
+
+/// Bytes in a request body.
+pub const BODY_BYTES: usize = 1024 * 1024;
+/// Characters in a username, least.
+pub const USERNAME_MIN: usize = 3;
+/// Characters in a username, most.
+pub const USERNAME_MAX: usize = 30;
+/// Bytes in an e-mail address (RFC 5321, section 4.5.3.1.3, less the angle brackets).
+pub const EMAIL_BYTES: usize = 254;
+/// Characters in a password, least (after NFC).
+pub const PASSWORD_MIN: usize = 10;
+/// Characters in a password, most (after NFC).
+pub const PASSWORD_MAX: usize = 256;
+/// Characters in a post's title.
+pub const TITLE_CHARS: usize = 200;
+/// Bytes of UTF-8 in a post's content; a DynamoDB item holds 400 KB at most.
+pub const POST_BYTES: usize = 256 * 1024;
+/// Characters in a slug.
+pub const SLUG_CHARS: usize = 80;
+/// Characters in a comment.
+pub const COMMENT_CHARS: usize = 5_000;
+/// Links that a comment may hold before a moderator looks at it.
+pub const COMMENT_LINKS: usize = 2;
+/// Items on a page, when the request names no number.
+pub const PAGE_DEFAULT: usize = 20;
+/// Items on a page, most.
+pub const PAGE_MAX: usize = 100;
+/// Characters in a cursor.
+pub const CURSOR_CHARS: usize = 200;
+/// Characters in an `Idempotency-Key`.
+pub const IDEMPOTENCY_KEY_CHARS: usize = 255;
+/// Characters in a correlation id.
+pub const CORRELATION_ID_CHARS: usize = 64;
+/// Bytes in an access token; ours have about 500.
+pub const TOKEN_BYTES: usize = 4096;
+/// Seconds that an idempotency record is replayed.
+pub const IDEMPOTENCY_SECONDS: i64 = 24 * 60 * 60;
+/// Seconds that the marker of an effect is kept: longer than a message can live in a queue and then in its dead-letter queue.
+pub const EFFECT_SECONDS: i64 = 60 * 24 * 60 * 60;

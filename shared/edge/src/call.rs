@@ -1,0 +1,89 @@
+//! From the headers of a request to the call that use cases take. Who may call a route is the type of its parameter.
+
+use axum::{
+    extract::{FromRef, FromRequestParts},
+    http::{HeaderName, header, request::Parts},
+};
+use quire_app::{Call, Error, IdempotencyKey, tokens::Tokens};
+use quire_domain::{Timestamp, error::Credentials, event::Trace, policy::Principal};
+
+use crate::{layer::header_text, problem::Problem};
+
+/// A call that needs no account and looks at no token.
+#[derive(Debug, Clone)]
+pub struct Public(pub Call);
+
+/// A call by anybody; a token that comes along must be right.
+#[derive(Debug, Clone)]
+pub struct Anyone(pub Call);
+
+/// A call by a signed-in account.
+#[derive(Debug, Clone)]
+pub struct SignedIn(pub Call);
+
+impl<S: Sync> FromRequestParts<S> for Public {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        call(parts, Principal::Anonymous).map(Self)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Anyone
+where
+    Tokens: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let mut call = call(parts, Principal::Anonymous)?;
+        if let Some(token) = bearer(parts)? {
+            call.principal = Tokens::from_ref(state).verify(token, call.now).await?;
+        }
+        Ok(Self(call))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for SignedIn
+where
+    Tokens: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Anyone(call) = Anyone::from_request_parts(parts, state).await?;
+        match call.principal {
+            Principal::Anonymous => Err(Error::Unauthenticated(Credentials::Missing).into()),
+            Principal::User { .. } | Principal::System => Ok(Self(call)),
+        }
+    }
+}
+
+fn call(parts: &Parts, principal: Principal) -> Result<Call, Problem> {
+    let mut keys = parts.headers.get_all(HeaderName::from_static("idempotency-key")).iter();
+    let idempotency_key = match (keys.next(), keys.next()) {
+        (None, _) => None,
+        (Some(key), None) => match key.to_str().ok().map(IdempotencyKey::parse) {
+            Some(Ok(key)) => Some(key),
+            Some(Err(error)) => return Err(Problem::malformed(format!("Idempotency-Key {error}"))),
+            None => return Err(Problem::malformed("Idempotency-Key must be text")),
+        },
+        (Some(_), Some(_)) => return Err(Problem::malformed("Idempotency-Key must stand once")),
+    };
+    let trace = parts.extensions.get::<Trace>().cloned().unwrap_or_else(|| quire_telemetry::trace(None, None));
+    Ok(Call { principal, now: Timestamp::now(), trace, idempotency_key })
+}
+
+/// The token of `Authorization: Bearer …` (RFC 6750, section 2.1); another scheme or a second header is a wrong token.
+fn bearer(parts: &Parts) -> Result<Option<&str>, Problem> {
+    let invalid = || Problem::from(Error::Unauthenticated(Credentials::InvalidToken));
+    let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
+    if values.next().is_none() {
+        return Ok(None);
+    }
+    let value = header_text(&parts.headers, &header::AUTHORIZATION).filter(|_| values.next().is_none()).ok_or_else(invalid)?;
+    match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
+        _ => Err(invalid()),
+    }
+}

@@ -1,0 +1,83 @@
+//! What surrounds every route: ids, one log line a request, panic safety, limits and security headers.
+
+use std::{any::Any, time::Instant};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    middleware::{Next, from_fn},
+    response::{IntoResponse, Response},
+};
+use lambda_http::RequestExt;
+use quire_domain::{event::Trace, limits};
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
+
+use crate::problem::Problem;
+
+/// Carries the correlation id in both directions.
+const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+
+/// Headers of every reply (OWASP Secure Headers; an API has no page to frame or script to run).
+const SECURITY: [(HeaderName, &str); 4] = [
+    (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (header::REFERRER_POLICY, "no-referrer"),
+];
+
+/// The route with everything around it.
+pub(crate) fn around(router: Router) -> Router {
+    router
+        .method_not_allowed_fallback(async || Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here"))
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here"))
+        .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(observe))
+}
+
+async fn observe(mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let trace = trace(request.headers());
+    let request_id = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
+    let span = quire_telemetry::span(&request_id, &trace);
+    let correlation_id = HeaderValue::from_str(&trace.correlation_id);
+    request.extensions_mut().insert(trace);
+    let method = request.method().clone();
+    async move {
+        let mut response = next.run(request).await;
+        let headers = response.headers_mut();
+        for (name, value) in SECURITY {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        if !headers.contains_key(header::CACHE_CONTROL) {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        if let Ok(id) = correlation_id {
+            headers.insert(CORRELATION_ID, id);
+        }
+        let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(%method, status = response.status().as_u16(), millis, "The request was answered");
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+fn trace(headers: &HeaderMap) -> Trace {
+    let text = |name| header_text(headers, &name);
+    quire_telemetry::trace(text(CORRELATION_ID), text(HeaderName::from_static("traceparent")))
+}
+
+/// A panic is a defect of ours: it is logged, and the client learns only that there was one.
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let message = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    tracing::error!(panic = message.unwrap_or("unknown"), "The handler panicked");
+    Problem::internal().into_response()
+}
+
+/// A header that stands there once and is text.
+pub(crate) fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}

@@ -1,0 +1,52 @@
+//! The HTTP side: runs one axum route under Lambda. Limits come first, then parsing, then authorisation; every failure is a
+//! problem detail (RFC 9457).
+
+pub mod body;
+pub mod call;
+mod layer;
+pub mod params;
+pub mod precondition;
+pub mod problem;
+pub mod reply;
+
+use std::process::ExitCode;
+
+use axum::Router;
+use quire_app::tokens::Tokens;
+use quire_aws::{BoxError, Setup};
+
+pub use body::Body;
+pub use call::{Anyone, Public, SignedIn};
+pub use params::{Id, Query};
+pub use precondition::IfMatch;
+pub use problem::{Problem, Result};
+pub use reply::{Created, Entity, List};
+
+/// A route and what it wants ready before its first request.
+pub struct Route {
+    router: Router,
+    tokens: Option<Tokens>,
+}
+
+impl Route {
+    /// A route for everybody.
+    pub fn public(router: Router) -> Self {
+        Self { router, tokens: None }
+    }
+
+    /// A route that reads tokens: its keys are fetched, and the connection to the table opened, while the function starts.
+    pub fn with_tokens(router: Router, tokens: Tokens) -> Self {
+        Self { router, tokens: Some(tokens) }
+    }
+}
+
+/// Runs the route that `start` builds until Lambda ends the process.
+pub fn run(start: fn(&Setup) -> Result<Route, BoxError>) -> ExitCode {
+    quire_aws::start::main(async move {
+        let Route { router, tokens } = start(&Setup::from_env()?)?;
+        if let Some(tokens) = tokens {
+            tokens.warm().await;
+        }
+        lambda_http::run(layer::around(router)).await
+    })
+}

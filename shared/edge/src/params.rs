@@ -1,0 +1,68 @@
+//! Path and query parameters.
+
+use std::str::FromStr;
+
+use axum::{
+    extract::{FromRequestParts, RawPathParams},
+    http::request::Parts,
+};
+use quire_app::Error;
+use quire_domain::{
+    error::Kind,
+    id::{CommentId, PostId, UserId},
+};
+use serde::de::DeserializeOwned;
+
+use crate::problem::Problem;
+
+/// An id that stands in a path as `{userId}`, `{postId}`, ….
+pub trait PathId: FromStr {
+    /// Name of the parameter.
+    const NAME: &'static str;
+    /// What is missing when the text is no id.
+    const KIND: Kind;
+}
+
+impl PathId for UserId {
+    const NAME: &'static str = "userId";
+    const KIND: Kind = Kind::User;
+}
+
+impl PathId for PostId {
+    const NAME: &'static str = "postId";
+    const KIND: Kind = Kind::Post;
+}
+
+impl PathId for CommentId {
+    const NAME: &'static str = "commentId";
+    const KIND: Kind = Kind::Comment;
+}
+
+/// The id of type `T` in the path. A text that is no id names nothing: 404.
+#[derive(Debug, Clone, Copy)]
+pub struct Id<T>(pub T);
+
+impl<S: Send + Sync, T: PathId> FromRequestParts<S> for Id<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| Problem::malformed("The path is not UTF-8"))?;
+        let text = params.iter().find(|(name, _)| *name == T::NAME).map(|(_, text)| text);
+        text.and_then(|text| text.parse().ok()).map(Self).ok_or_else(|| Error::NotFound(T::KIND).into())
+    }
+}
+
+/// The query of a request, read into `T`. Parameters that `T` does not know are left alone.
+#[derive(Debug, Clone)]
+pub struct Query<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        match axum::extract::Query::try_from_uri(&parts.uri) {
+            Ok(axum::extract::Query(query)) => Ok(Self(query)),
+            Err(_) => Err(Problem::malformed("The query has a parameter of the wrong form, or one twice")),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Versions as entity tags (RFC 9110, sections 8.8.3 and 13.1).
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, header, request::Parts},
+};
+use quire_app::posts::Precondition;
+
+use crate::problem::Problem;
+
+/// `If-Match`, as versions.
+#[derive(Debug, Clone)]
+pub struct IfMatch(pub Precondition);
+
+impl<S: Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let tags = match tags(&parts.headers, &header::IF_MATCH)? {
+            None => return Ok(Self(Precondition::None)),
+            Some(tags) if tags.iter().any(|tag| tag == "*") => return Ok(Self(Precondition::None)),
+            Some(tags) => tags,
+        };
+        // A weak tag, or one that is not of ours, matches no version.
+        let versions = tags.iter().filter_map(|tag| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok());
+        Ok(Self(Precondition::OneOf(versions.collect())))
+    }
+}
+
+/// The strong tag of a version.
+pub(crate) fn etag(version: u64) -> String {
+    format!("\"{version}\"")
+}
+
+/// Whether `If-None-Match` names this tag, by weak comparison.
+pub(crate) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+    let tags = tags(headers, &header::IF_NONE_MATCH).ok().flatten().unwrap_or_default();
+    tags.iter().any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+}
+
+/// The tags of a list header. Our own tags have no commas.
+fn tags(headers: &HeaderMap, name: &header::HeaderName) -> Result<Option<Vec<String>>, Problem> {
+    let mut tags = Vec::new();
+    for value in headers.get_all(name) {
+        let text = value.to_str().map_err(|_| Problem::malformed(format!("{name} must be text")))?;
+        tags.extend(text.split(',').map(|tag| tag.trim().to_owned()));
+    }
+    Ok((!tags.is_empty()).then_some(tags))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn if_match(value: &str) -> Precondition {
+        let (mut parts, ()) = axum::http::Request::builder().header("if-match", value).body(()).unwrap().into_parts();
+        IfMatch::from_request_parts(&mut parts, &()).await.unwrap().0
+    }
+
+    #[tokio::test]
+    async fn only_strong_tags_of_versions_match() {
+        for (value, expected) in [
+            ("*", Precondition::None),
+            ("\"3\"", Precondition::OneOf(vec![3])),
+            ("\"3\", \"4\"", Precondition::OneOf(vec![3, 4])),
+            ("W/\"3\"", Precondition::OneOf(vec![])),
+            ("3", Precondition::OneOf(vec![])),
+            ("\"x\"", Precondition::OneOf(vec![])),
+        ] {
+            assert_eq!(if_match(value).await, expected, "{value}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Problem details (RFC 9457): what each failure looks like to a client, and to the operator.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use quire_domain::{
+    Error, FieldError,
+    error::{Credentials, Kind},
+};
+use serde::Serialize;
+
+/// A result whose error is a [`Problem`].
+pub type Result<T, E = Problem> = std::result::Result<T, E>;
+
+/// Seconds after which a request that met too many others can be sent again.
+const RETRY_AFTER: u64 = 1;
+
+/// A problem detail.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    status: StatusCode,
+    name: &'static str,
+    title: &'static str,
+    detail: Option<String>,
+    errors: Vec<FieldError>,
+    challenge: Option<&'static str>,
+}
+
+/// The document, as `docs/api.md` describes it.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'a str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldDocument<'a>>,
+}
+
+#[derive(Serialize)]
+struct FieldDocument<'a> {
+    pointer: &'a str,
+    detail: &'a str,
+}
+
+impl Problem {
+    /// A problem with a stable name and one sentence.
+    pub fn new(status: StatusCode, name: &'static str, title: &'static str) -> Self {
+        Self { status, name, title, detail: None, errors: Vec::new(), challenge: None }
+    }
+
+    /// A failure of ours, of which a client needs to know nothing more.
+    pub fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side")
+    }
+
+    pub(crate) fn unavailable() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The service is not available for the moment")
+    }
+
+    pub(crate) fn malformed(detail: impl Into<String>) -> Self {
+        Self { detail: Some(detail.into()), ..Self::new(StatusCode::BAD_REQUEST, "malformed", "The request cannot be read") }
+    }
+
+    fn unauthenticated(credentials: Credentials) -> Self {
+        let problem = |name, title, challenge| Self { challenge: Some(challenge), ..Self::new(StatusCode::UNAUTHORIZED, name, title) };
+        match credentials {
+            Credentials::Missing => problem("sign-in-required", "Sign in first", "Bearer realm=\"quire\""),
+            Credentials::InvalidToken => problem("invalid-token", "The access token is not valid", "Bearer realm=\"quire\", error=\"invalid_token\""),
+            Credentials::WrongPassword => problem("wrong-password", "The name or the password is wrong", "Bearer realm=\"quire\""),
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Invalid(errors) => Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-input", "The input is not valid") },
+            Error::Unauthenticated(credentials) => Self::unauthenticated(credentials),
+            Error::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", "You may not do this"),
+            Error::NotFound(Kind::User) => Self::new(StatusCode::NOT_FOUND, "user-not-found", "There is no such user"),
+            Error::NotFound(Kind::Post) => Self::new(StatusCode::NOT_FOUND, "post-not-found", "There is no such post"),
+            Error::NotFound(Kind::Comment) => Self::new(StatusCode::NOT_FOUND, "comment-not-found", "There is no such comment"),
+            Error::UsernameTaken => Self::new(StatusCode::CONFLICT, "username-taken", "The username is taken"),
+            Error::EmailTaken => Self::new(StatusCode::CONFLICT, "email-taken", "There is an account with this e-mail address"),
+            Error::SlugTaken => Self::new(StatusCode::CONFLICT, "slug-taken", "Another post has this slug"),
+            Error::IllegalMove { .. } => {
+                Self { detail: Some(error.to_string()), ..Self::new(StatusCode::CONFLICT, "illegal-move", "The post cannot change to this status") }
+            }
+            Error::VersionMismatch => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "version-mismatch", "The version that you named is not the current one")
+            }
+            Error::IdempotencyKeyReused => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", "The idempotency key was used for another request")
+            }
+            Error::Contended => {
+                tracing::warn!("The request met too many others");
+                Self::unavailable()
+            }
+            Error::Unavailable(_) => {
+                tracing::error!(error = quire_telemetry::chain(&error), "A dependency is unavailable");
+                Self::unavailable()
+            }
+            Error::Internal { .. } => {
+                tracing::error!(error = quire_telemetry::chain(&error), "The request failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let Self { status, name, title, detail, errors, challenge } = self;
+        let document = Document {
+            kind: format!("urn:quire:problem:{name}"),
+            title,
+            status: status.as_u16(),
+            detail: detail.as_deref(),
+            errors: errors.iter().map(|error| FieldDocument { pointer: &error.pointer, detail: &error.message }).collect(),
+        };
+        // A document of strings and numbers always serialises.
+        let body = serde_json::to_vec(&document).unwrap_or_default();
+        let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
+        }
+        response
+    }
+}

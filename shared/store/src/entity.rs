@@ -1,0 +1,147 @@
+//! How entities become items.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use quire_domain::{
+    Timestamp,
+    comment::Comment,
+    cursor::Published,
+    post::{Post, Status},
+    signing::{PrivateKey, PublicKey},
+    user::{Credential, Session, User},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::key::Key;
+
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// What the table holds under a key of its own.
+pub trait Entity: Serialize + DeserializeOwned {
+    /// Where it lives.
+    fn key(&self) -> Key;
+
+    /// Its version, from 1; a thing that never changes stays at 1.
+    fn version(&self) -> u64 {
+        1
+    }
+
+    /// When the table may delete it. Readers compare times themselves: deletion can be days late.
+    fn expires(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// Its copies in lists, written in the same transaction, so that a list is never behind what it lists.
+    fn listings(&self) -> Vec<Listing> {
+        Vec::new()
+    }
+}
+
+/// A copy of an entity in a list.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    pub(crate) key: Key,
+    pub(crate) item: Result<Item, serde_dynamo::Error>,
+}
+
+impl Listing {
+    /// A copy at `key`.
+    pub fn new<T: Serialize>(key: Key, content: T) -> Self {
+        Self { key, item: serde_dynamo::to_item(content) }
+    }
+}
+
+impl Entity for User {
+    fn key(&self) -> Key {
+        Key::user(self.id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+impl Entity for Credential {
+    fn key(&self) -> Key {
+        Key::credential(self.user_id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+impl Entity for Session {
+    fn key(&self) -> Key {
+        Key::session(self.user_id, self.id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn expires(&self) -> Option<Timestamp> {
+        Some(self.expires)
+    }
+}
+
+impl Entity for Post {
+    fn key(&self) -> Key {
+        Key::post(self.id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn listings(&self) -> Vec<Listing> {
+        let mut listings = vec![Listing::new(Key::owned_post(self.author_id, self.id), self.summary())];
+        if let (Status::Published, Some(at)) = (self.status, self.published_at) {
+            listings.push(Listing::new(Key::published_post(Published { at, id: self.id }), self.summary()));
+        }
+        listings
+    }
+}
+
+impl Entity for Comment {
+    fn key(&self) -> Key {
+        Key::comment(self.post_id, self.id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+impl Entity for PublicKey {
+    fn key(&self) -> Key {
+        Key::public_key(self.generation)
+    }
+}
+
+impl Entity for PrivateKey {
+    fn key(&self) -> Key {
+        Key::private_key(self.generation)
+    }
+}
+
+/// The attributes of an entity and of its key.
+pub(crate) fn item<T: Entity>(entity: &T) -> Result<Item, serde_dynamo::Error> {
+    let mut item: Item = serde_dynamo::to_item(entity)?;
+    if let Some(expires) = entity.expires() {
+        item.insert("expiresAt".into(), AttributeValue::N(expires.seconds().to_string()));
+    }
+    Ok(place(entity.key(), item))
+}
+
+/// Puts an item under a key.
+pub(crate) fn place(key: Key, mut item: Item) -> Item {
+    item.extend(attributes(key));
+    item
+}
+
+/// The key as attributes.
+pub(crate) fn attributes(key: Key) -> Item {
+    HashMap::from([("pk".into(), AttributeValue::S(key.pk)), ("sk".into(), AttributeValue::S(key.sk))])
+}

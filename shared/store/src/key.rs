@@ -1,0 +1,159 @@
+//! Where each item lives: every partition and sort key of the table is written here and nowhere else.
+
+use quire_domain::{
+    Timestamp,
+    cursor::{Position, Published},
+    event::Consumer,
+    id::{CommentId, EventId, PostId, SessionId, UserId},
+    slug::Slug,
+    text::{Email, Username},
+};
+use sha2::{Digest, Sha256};
+
+/// Partitions of the outbox, so that no burst of events meets the write limit of one partition (1,000 write units a second).
+pub const OUTBOX_SHARDS: u8 = 8;
+
+/// The primary key of an item.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Partition key.
+    pub pk: String,
+    /// Sort key.
+    pub sk: String,
+}
+
+/// A value that only one entity may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// Of an account.
+    Username(Username),
+    /// Of an account.
+    Email(Email),
+    /// Of a post; a post keeps the slugs that it once had.
+    Slug(Slug),
+}
+
+/// What an idempotency key is unique within: the caller and the operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyScope<'a> {
+    /// The account, or nobody in particular.
+    pub caller: Option<UserId>,
+    /// The use case, such as `create-post`.
+    pub operation: &'a str,
+    /// The key that the client chose.
+    pub key: &'a str,
+}
+
+impl Key {
+    fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self { pk: pk.into(), sk: sk.into() }
+    }
+
+    /// An account.
+    pub fn user(id: UserId) -> Self {
+        Self::new(format!("USER#{id}"), "USER")
+    }
+
+    /// How an account proves itself.
+    pub fn credential(id: UserId) -> Self {
+        Self::new(format!("USER#{id}"), "CREDENTIAL")
+    }
+
+    /// A session of an account.
+    pub fn session(user: UserId, id: SessionId) -> Self {
+        Self::new(format!("USER#{user}"), format!("SESSION#{id}"))
+    }
+
+    /// Who has a unique value.
+    pub fn claim(claim: &Claim) -> Self {
+        let pk = match claim {
+            Claim::Username(username) => format!("USERNAME#{username}"),
+            Claim::Email(email) => format!("EMAIL#{email}"),
+            Claim::Slug(slug) => format!("SLUG#{slug}"),
+        };
+        Self::new(pk, "CLAIM")
+    }
+
+    /// A post.
+    pub fn post(id: PostId) -> Self {
+        Self::new(format!("POST#{id}"), "POST")
+    }
+
+    /// A post in the list of its author's posts.
+    pub fn owned_post(owner: UserId, id: PostId) -> Self {
+        Self::new(Self::owner(owner), id.sort_key())
+    }
+
+    /// A post in the list of published posts.
+    pub fn published_post(position: Published) -> Self {
+        Self::new(Self::published_in(position.at.year()), position.sort_key())
+    }
+
+    /// A comment, in the list of its post's comments.
+    pub fn comment(post: PostId, id: CommentId) -> Self {
+        Self::new(Self::comments(post), id.sort_key())
+    }
+
+    /// An event that is not published yet.
+    pub fn outbox(id: EventId) -> Self {
+        let shard = id.uuid().as_bytes()[15] % OUTBOX_SHARDS;
+        Self::new(Self::outbox_shard(shard), id.to_string())
+    }
+
+    /// The marker that a consumer has done what an event asks.
+    pub fn effect(consumer: Consumer, id: EventId) -> Self {
+        Self::new(format!("EFFECT#{}#{id}", consumer.name()), "EFFECT")
+    }
+
+    /// The record of a request with an idempotency key. Clients choose keys, so the table sees only their hash.
+    pub fn idempotency(scope: &IdempotencyScope<'_>) -> Self {
+        let IdempotencyScope { caller, operation, key } = scope;
+        let caller = caller.map_or_else(|| "anonymous".to_owned(), |id| id.to_string());
+        let hash = Sha256::digest(format!("{caller}\n{operation}\n{key}"));
+        Self::new(format!("IDEMPOTENCY#{}", hex::encode(hash)), "RECORD")
+    }
+
+    /// The public half of a signing key.
+    pub fn public_key(generation: u32) -> Self {
+        Self::new(Self::PUBLIC_KEYS, format!("{generation:010}"))
+    }
+
+    /// The private half of a signing key.
+    pub fn private_key(generation: u32) -> Self {
+        Self::new("SIGNING-PRIVATE", format!("{generation:010}"))
+    }
+
+    /// An item that never exists, read to see whether the table answers.
+    pub fn health() -> Self {
+        Self::new("HEALTH", "HEALTH")
+    }
+
+    /// Partition of the public halves of all signing keys.
+    pub const PUBLIC_KEYS: &'static str = "SIGNING-KEYS";
+
+    /// Partition of what an account owns.
+    pub fn owner(owner: UserId) -> String {
+        format!("OWNER#{owner}")
+    }
+
+    /// Partition of the posts published in one year.
+    pub fn published_in(year: i16) -> String {
+        format!("POSTS#{year:04}")
+    }
+
+    /// Partition of the comments of one post.
+    pub fn comments(post: PostId) -> String {
+        format!("COMMENTS#{post}")
+    }
+
+    /// Partition of one shard of the outbox.
+    pub fn outbox_shard(shard: u8) -> String {
+        format!("OUTBOX#{shard}")
+    }
+}
+
+/// The first event id of a time: events that happened before it sort before it.
+pub(crate) fn outbox_bound(before: Timestamp) -> String {
+    let millis = u64::try_from(before.millis()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid().to_string()
+}

@@ -1,0 +1,29 @@
+//! The single table. `docs/data-model.md` lists its items and access patterns.
+
+mod commit;
+mod entity;
+mod key;
+mod read;
+mod retry;
+
+pub use commit::{Commit, CommitError, Recorded};
+pub use entity::{Entity, Listing};
+pub use key::{Claim, IdempotencyScope, Key, OUTBOX_SHARDS};
+pub use read::{Order, Page, Pages, ReadError};
+
+use aws_sdk_dynamodb::Client;
+use aws_types::SdkConfig;
+
+/// Access to the table. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    client: Client,
+    table: String,
+}
+
+impl Store {
+    /// The table called `table`.
+    pub fn new(config: &SdkConfig, table: impl Into<String>) -> Self {
+        Self { client: Client::new(config), table: table.into() }
+    }
+}

@@ -1,0 +1,197 @@
+//! Reads: one item by its key, or one page of a partition. Nothing scans.
+
+use std::error::Error as StdError;
+
+use aws_sdk_dynamodb::{
+    error::{ProvideErrorMetadata, SdkError},
+    types::AttributeValue,
+};
+use futures::future::BoxFuture;
+use quire_domain::{Error, Timestamp, event::Event};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    Store,
+    commit::Recorded,
+    entity::{Entity, Item, attributes},
+    key::{IdempotencyScope, Key, OUTBOX_SHARDS, outbox_bound},
+};
+
+/// Why a read failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The table did not answer; the read can be repeated.
+    #[error("the table did not answer")]
+    Unavailable(#[source] Box<dyn StdError + Send + Sync>),
+    /// The table refused the read, or holds something unreadable.
+    #[error("the table could not be read")]
+    Broken(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Unavailable(source) => Self::Unavailable(source),
+            ReadError::Broken(source) => Self::internal("reading the table", source),
+        }
+    }
+}
+
+/// In which order a page lists its items, by sort key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Smallest first.
+    Ascending,
+    /// Largest first.
+    Descending,
+}
+
+/// A page of a partition.
+#[derive(Debug, Clone)]
+pub struct Pages {
+    /// Partition key.
+    pub partition: String,
+    /// What sort keys begin with; empty for all.
+    pub prefix: &'static str,
+    /// Sort key after which the page begins, in its order.
+    pub after: Option<String>,
+    /// In which order.
+    pub order: Order,
+    /// Most items on the page.
+    pub limit: usize,
+}
+
+/// Items of one page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The items, at most as many as were asked for.
+    pub items: Vec<T>,
+    /// Whether more follow.
+    pub more: bool,
+}
+
+impl Store {
+    /// One entity by its key, as the last acknowledged write left it. One read of 4 KB is one read unit.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn get<T: Entity>(&self, key: Key) -> Result<Option<T>, ReadError> {
+        self.get_item(key).await?.map(parse).transpose()
+    }
+
+    /// One page of a partition, as the last acknowledged writes left it: one query.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn page<T: DeserializeOwned>(&self, pages: Pages) -> Result<Page<T>, ReadError> {
+        let limit = pages.limit;
+        let items = self.query(pages).await?;
+        let more = items.len() > limit;
+        let items = items.into_iter().take(limit).map(parse).collect::<Result<_, _>>()?;
+        Ok(Page { items, more })
+    }
+
+    /// Who has a unique value, as the text of an id.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn owner_of(&self, claim: &crate::Claim) -> Result<Option<String>, ReadError> {
+        let item = self.get_item(Key::claim(claim)).await?;
+        Ok(item.and_then(|mut item| match item.remove("owner") {
+            Some(AttributeValue::S(owner)) => Some(owner),
+            _ => None,
+        }))
+    }
+
+    /// The outcome recorded under an idempotency key, unless it has expired.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn recorded(&self, scope: &IdempotencyScope<'_>, now: Timestamp) -> Result<Option<Recorded>, ReadError> {
+        let recorded: Option<Recorded> = self.get_item(Key::idempotency(scope)).await?.map(parse).transpose()?;
+        Ok(recorded.filter(|recorded| recorded.expires_at >= now.seconds()))
+    }
+
+    /// Events of one shard of the outbox from before `before` that are not published yet, oldest first.
+    /// An event that cannot be read is left out and logged; it stays in the table.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn unpublished(&self, shard: u8, before: Timestamp, limit: usize) -> Result<Vec<Event>, ReadError> {
+        let bound = outbox_bound(before);
+        let pages = Pages { partition: Key::outbox_shard(shard % OUTBOX_SHARDS), prefix: "", after: None, order: Order::Ascending, limit };
+        let items = self.query(pages).await?;
+        let old = items.into_iter().filter(|item| item.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| *sk < bound));
+        Ok(old.filter_map(readable_event).collect())
+    }
+
+    /// Whether the table answers.
+    ///
+    /// # Errors
+    /// [`ReadError`] if it does not.
+    pub async fn probe(&self) -> Result<(), ReadError> {
+        self.get_item(Key::health()).await.map(drop)
+    }
+
+    pub(crate) fn get_item(&self, key: Key) -> BoxFuture<'_, Result<Option<Item>, ReadError>> {
+        Box::pin(async move {
+            let request = self.client.get_item().table_name(&self.table).set_key(Some(attributes(key))).consistent_read(true);
+            Ok(request.send().await.map_err(read_error)?.item)
+        })
+    }
+
+    /// One item more than the page holds, if there are so many.
+    fn query(&self, pages: Pages) -> BoxFuture<'_, Result<Vec<Item>, ReadError>> {
+        Box::pin(async move {
+            let Pages { partition, prefix, after, order, limit } = pages;
+            let most = limit + 1;
+            let condition = if prefix.is_empty() { "pk = :pk" } else { "pk = :pk AND begins_with(sk, :prefix)" };
+            let mut values = Item::from([(":pk".into(), AttributeValue::S(partition.clone()))]);
+            if !prefix.is_empty() {
+                values.insert(":prefix".into(), AttributeValue::S(prefix.to_owned()));
+            }
+            let mut start = after.map(|sk| attributes(Key { pk: partition, sk }));
+            let mut items = Vec::new();
+            // A page ends early only where it holds more than a megabyte.
+            loop {
+                let request = self
+                    .client
+                    .query()
+                    .table_name(&self.table)
+                    .key_condition_expression(condition)
+                    .set_expression_attribute_values(Some(values.clone()))
+                    .set_exclusive_start_key(start)
+                    .scan_index_forward(order == Order::Ascending)
+                    .consistent_read(true)
+                    .limit(i32::try_from(most - items.len()).unwrap_or(i32::MAX));
+                let output = request.send().await.map_err(read_error)?;
+                items.extend(output.items.unwrap_or_default());
+                start = output.last_evaluated_key;
+                if start.is_none() || items.len() >= most {
+                    return Ok(items);
+                }
+            }
+        })
+    }
+}
+
+fn parse<T: DeserializeOwned>(item: Item) -> Result<T, ReadError> {
+    serde_dynamo::from_item(item).map_err(|error| ReadError::Broken(error.into()))
+}
+
+fn readable_event(item: Item) -> Option<Event> {
+    let text = item.get("event").and_then(|event| event.as_s().ok());
+    let event = text.and_then(|text| serde_json::from_str(text).ok());
+    if event.is_none() {
+        tracing::error!(key = ?item.get("sk"), "An outbox item cannot be read; it is left where it is");
+    }
+    event
+}
+
+fn read_error<E, R>(error: SdkError<E, R>) -> ReadError
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    if crate::retry::is_passing(&error) { ReadError::Unavailable(error.into()) } else { ReadError::Broken(error.into()) }
+}

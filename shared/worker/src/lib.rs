@@ -1,0 +1,12 @@
+//! The queue side: records parsed one by one, panics caught for each, partial batch failures, trace context.
+//!
+//! A record that cannot be read is a failure and not a success: it must reach the dead-letter queue.
+
+mod batch;
+mod queue;
+mod schedule;
+mod stream;
+
+pub use queue::{Consume, run_queue};
+pub use schedule::{Tick, run_schedule};
+pub use stream::{Relay, run_stream};
