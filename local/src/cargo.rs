@@ -40,10 +40,11 @@ impl fmt::Display for Names<'_> {
     }
 }
 
-/// Builds binaries, each in the package of its name, and tells where they are. `progress` gets each line that Cargo prints for people.
+/// Builds binaries and tells where they are. `progress` gets each line that Cargo prints for people.
 pub async fn build(workspace: &Path, binaries: &[String], progress: impl Fn(&str)) -> Result<BTreeMap<String, PathBuf>, BuildError> {
-    let packages = binaries.iter().flat_map(|name| ["-p", name]);
-    let args = ["build", "--message-format=json-render-diagnostics", "--bins"].into_iter().chain(packages);
+    // The whole workspace decides the features of dependencies, so that they are compiled once, whichever binaries are asked for.
+    let wanted = binaries.iter().flat_map(|name| ["--bin", name]);
+    let args = ["build", "--workspace", "--message-format=json-render-diagnostics"].into_iter().chain(wanted);
     let (messages, errors, success) = run(workspace, args, &progress).await?;
     if !success {
         // A package that does not exist deserves a plainer word than Cargo's.

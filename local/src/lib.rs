@@ -1,6 +1,7 @@
 //! The local cloud: runs `template.yaml` on this machine, with the real function binaries.
 
 pub mod cargo;
+pub mod cloud;
 pub mod dynamodb;
 pub mod endpoint;
 pub mod faults;

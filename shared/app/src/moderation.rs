@@ -41,15 +41,15 @@ impl Moderation {
             };
             let call = Call::for_event(event, now);
             let Some(comment) = self.store.get::<Comment>(Key::comment(post_id, comment_id)).await? else {
-                tracing::info!(%comment_id, "A comment is gone before it was moderated");
+                tracing::info!(commentId = %comment_id, "A comment is gone before it was moderated");
                 return Ok(());
             };
             let verdict = judge(&comment, &self.earlier(post_id, comment_id).await?, &self.blocked);
             let Some((moderated, decided)) = comment.moderated(&verdict, now) else { return Ok(()) };
             let commit = Commit::new(None, call.trace, now).update(&comment, &moderated).effect(Consumer::ModerateComment, event.id).emit([decided]);
             match self.store.commit(commit).await {
-                Ok(()) => tracing::info!(%comment_id, status = ?moderated.status, "A comment was moderated"),
-                Err(CommitError::AlreadyDone) => tracing::info!(%comment_id, "A comment was moderated before"),
+                Ok(()) => tracing::info!(commentId = %comment_id, status = ?moderated.status, "A comment was moderated"),
+                Err(CommitError::AlreadyDone) => tracing::info!(commentId = %comment_id, "A comment was moderated before"),
                 Err(error) => return Err(error.into()),
             }
             Ok(())

@@ -81,7 +81,9 @@ impl Outbox {
                     }
                 }
             }
-            tracing::info!(published, left, "The outbox was swept");
+            if published + left > 0 {
+                tracing::info!(published, left, "The outbox had events that the relay has left");
+            }
             Ok(())
         })
     }

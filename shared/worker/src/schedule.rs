@@ -22,9 +22,8 @@ pub trait Tick: Send + Sync {
 pub fn run_schedule(start: fn(&Setup) -> Result<Box<dyn Tick>, BoxError>) -> ExitCode {
     batch::run(start, |worker, _, request_id| {
         Box::pin(async move {
-            guarded(worker.tick(Timestamp::now())).await.map_err(|error| {
-                tracing::error!(requestId = request_id, error = quire_telemetry::chain(&error), "A scheduled run failed");
-                error
+            guarded(worker.tick(Timestamp::now())).await.inspect_err(|error| {
+                tracing::error!(requestId = request_id, error = quire_telemetry::chain(error), "A scheduled run failed");
             })?;
             Ok(Value::Null)
         })

@@ -42,9 +42,8 @@ async fn relay(worker: &dyn Relay, payload: Value) -> Result<BatchResponse, BoxE
             }
         }
     }
-    let failed = guarded(worker.relay(&events)).await.map_err(|error| {
-        tracing::error!(error = quire_telemetry::chain(&error), "Events could not be passed on");
-        error
+    let failed = guarded(worker.relay(&events)).await.inspect_err(|error| {
+        tracing::error!(error = quire_telemetry::chain(error), "Events could not be passed on");
     })?;
     for (number, event) in sequence_numbers.into_iter().zip(&events) {
         let trace = &event.trace;
