@@ -60,6 +60,8 @@ pub struct Options {
     pub endpoint_url: String,
     /// Most processes of one function; further invocations wait. A smaller reserved concurrency throttles instead, as it does in AWS.
     pub max_instances: usize,
+    /// Longest that a new process may take to ask for its first event.
+    pub init: Duration,
     /// Time after which a process that has nothing to do is stopped.
     pub idle: Duration,
     /// Where the lines go that the processes print.
@@ -67,9 +69,10 @@ pub struct Options {
 }
 
 impl Options {
-    /// Ten processes for each function, stopped after five idle minutes.
+    /// Ten processes for each function, stopped after five idle minutes; they start within ten seconds, as in Lambda.
     pub fn new(binaries: BTreeMap<String, PathBuf>, endpoint_url: impl Into<String>, log: LogSink) -> Self {
-        Self { binaries, endpoint_url: endpoint_url.into(), max_instances: 10, idle: Duration::from_secs(300), log }
+        let (init, idle) = (Duration::from_secs(10), Duration::from_secs(300));
+        Self { binaries, endpoint_url: endpoint_url.into(), max_instances: 10, init, idle, log }
     }
 }
 

@@ -1,1 +1,284 @@
-//! tests
+//! The harness of the end-to-end tests: a local cloud for each test, on ports that the system picks, over a data folder of its own.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use quire_local::{
+    cloud::{Cloud, Options, REGION},
+    faults::Faults,
+    identity::DEVELOPER_ACCESS_KEY,
+};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, header::HeaderMap};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+/// Time that anything may take before a test gives up on it.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+/// A password for everybody.
+pub const PASSWORD: &str = "correct horse battery";
+
+/// The root of the repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// The function binaries, built once for all tests of a run.
+pub async fn binaries() -> &'static BTreeMap<String, PathBuf> {
+    static BINARIES: OnceCell<BTreeMap<String, PathBuf>> = OnceCell::const_new();
+    BINARIES
+        .get_or_init(|| async {
+            let stack = quire_local::template::load(&root().join("template.yaml"), &source()).expect("the template is right");
+            let names: Vec<_> = stack.functions.into_values().map(|function| function.binary).collect();
+            quire_local::cargo::build(&root(), &names, |line| eprintln!("{line}")).await.expect("the functions build")
+        })
+        .await
+}
+
+/// How tests read the template.
+pub fn source() -> quire_local::template::Source {
+    quire_local::template::Source {
+        stack_name: quire_local::cloud::STACK.into(),
+        region: REGION.into(),
+        account: quire_local::service::ACCOUNT.into(),
+        parameters: BTreeMap::new(),
+        endpoint_url: "http://127.0.0.1:1".into(),
+    }
+}
+
+/// A running Quire.
+pub struct Quire {
+    cloud: Cloud,
+    data: TempDir,
+    http: reqwest::Client,
+    logs: Arc<Mutex<Vec<String>>>,
+}
+
+/// A signed-in account.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// Its id.
+    pub id: String,
+    /// Its access token.
+    pub token: String,
+}
+
+/// A reply, read to its end.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// Status code.
+    pub status: StatusCode,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body, byte for byte.
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    /// A header that is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Checks the status and gives the body.
+    #[track_caller]
+    pub fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", String::from_utf8_lossy(&self.body));
+        if self.body.is_empty() { Value::Null } else { self.json() }
+    }
+
+    /// Checks that this is a problem detail of this status and name, and gives it.
+    #[track_caller]
+    pub fn expect_problem(&self, status: u16, name: &str) -> Value {
+        let problem = self.expect(status);
+        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        assert_eq!((&problem["type"], &problem["status"]), (&json!(format!("urn:quire:problem:{name}")), &json!(status)), "{problem}");
+        assert!(problem["title"].is_string(), "{problem}");
+        problem
+    }
+}
+
+impl Quire {
+    /// A Quire with nothing in it.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// A Quire with nothing in it and these parameters of the template.
+    pub async fn start_with(parameters: &[(&str, &str)]) -> Self {
+        Self::over(tempfile::tempdir().expect("a temporary folder"), parameters).await
+    }
+
+    /// A Quire over the data of an earlier one.
+    pub async fn over(data: TempDir, parameters: &[(&str, &str)]) -> Self {
+        let logs = Arc::new(Mutex::new(Vec::new()));
+        let lines = logs.clone();
+        let cloud = Cloud::start(Options {
+            template: root().join("template.yaml"),
+            parameters: parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            data: data.path().to_owned(),
+            port: 0,
+            sources: true,
+            binaries: binaries().await.clone(),
+            log: Arc::new(move |line| lines.lock().unwrap_or_else(PoisonError::into_inner).push(line.text)),
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
+        Self { cloud, data, http: reqwest::Client::new(), logs }
+    }
+
+    /// Stops everything and gives back the data folder.
+    pub async fn stop(self) -> TempDir {
+        self.cloud.stop().await;
+        self.data
+    }
+
+    /// What runs behind.
+    pub fn cloud(&self) -> &Cloud {
+        &self.cloud
+    }
+
+    /// What goes wrong.
+    pub fn faults(&self) -> &Faults {
+        self.cloud.faults()
+    }
+
+    /// Every line that the functions have printed.
+    pub fn logs(&self) -> Vec<String> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A request to a path of the API.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.cloud.url()))
+    }
+
+    /// GET as nobody in particular.
+    pub async fn get(&self, path: &str) -> Reply {
+        send(self.request(Method::GET, path)).await
+    }
+
+    /// GET as somebody.
+    pub async fn get_as(&self, person: &Person, path: &str) -> Reply {
+        send(self.request(Method::GET, path).bearer_auth(&person.token)).await
+    }
+
+    /// POST of JSON as nobody in particular.
+    pub async fn post(&self, path: &str, body: &Value) -> Reply {
+        send(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// POST of JSON as somebody.
+    pub async fn post_as(&self, person: &Person, path: &str, body: &Value) -> Reply {
+        send(self.request(Method::POST, path).bearer_auth(&person.token).json(body)).await
+    }
+
+    /// PATCH with JSON as somebody.
+    pub async fn patch_as(&self, person: &Person, path: &str, body: &Value) -> Reply {
+        send(self.request(Method::PATCH, path).bearer_auth(&person.token).json(body)).await
+    }
+
+    /// Registers and signs in.
+    pub async fn person(&self, username: &str) -> Person {
+        let registration = json!({"username": username, "email": format!("{username}@example.com"), "password": PASSWORD});
+        let user = self.post("/api/v1/users", &registration).await.expect(201);
+        let session = self.post("/api/v1/sessions", &json!({"username": username, "password": PASSWORD})).await.expect(201);
+        Person { id: text(&user["userId"]), token: text(&session["accessToken"]) }
+    }
+
+    /// A post that `author` has published; its id.
+    pub async fn published_post(&self, author: &Person, title: &str) -> String {
+        let post = self.post_as(author, "/api/v1/posts", &json!({"title": title, "content": "…"})).await.expect(201);
+        let id = text(&post["postId"]);
+        self.patch_as(author, &format!("/api/v1/posts/{id}"), &json!({"status": "published"})).await.expect(200);
+        id
+    }
+
+    /// The comments of a post as `reader` sees them, once `enough` is true of them.
+    pub async fn comments_when(&self, reader: &Person, post: &str, enough: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        eventually(|| async {
+            let page = self.get_as(reader, &format!("/api/v1/posts/{post}/comments?limit=100")).await.expect(200);
+            let items = page["items"].as_array().cloned().unwrap_or_default();
+            enough(&items).then_some(items)
+        })
+        .await
+    }
+
+    /// DynamoDB, as a person at this machine sees it.
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::from_conf(
+            aws_sdk_dynamodb::Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new(REGION))
+                .credentials_provider(developer())
+                .endpoint_url(self.cloud.endpoint_url())
+                .http_client(aws_smithy_http_client::Builder::new().build_http())
+                .build(),
+        )
+    }
+
+    /// SQS, as a person at this machine sees it.
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::from_conf(
+            aws_sdk_sqs::Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new(REGION))
+                .credentials_provider(developer())
+                .endpoint_url(self.cloud.endpoint_url())
+                .http_client(aws_smithy_http_client::Builder::new().build_http())
+                .build(),
+        )
+    }
+
+    /// URL of a queue by its logical id.
+    pub fn queue_url(&self, logical_id: &str) -> String {
+        let queue = self.cloud.stack().queues.iter().find(|queue| queue.logical_id == logical_id).expect("the template has the queue");
+        format!("{}/{}/{}", self.cloud.endpoint_url(), quire_local::service::ACCOUNT, queue.name)
+    }
+
+    /// Name of the table.
+    pub fn table(&self) -> String {
+        self.cloud.stack().tables["Table"].name.clone()
+    }
+}
+
+fn developer() -> Credentials {
+    Credentials::new(DEVELOPER_ACCESS_KEY, "any", None, None, "tests")
+}
+
+/// Sends a request and reads the reply.
+pub async fn send(request: RequestBuilder) -> Reply {
+    let response: Response = request.send().await.expect("a reply");
+    let (status, headers) = (response.status(), response.headers().clone());
+    Reply { status, headers, body: response.bytes().await.expect("a body").to_vec() }
+}
+
+/// The text of a JSON value.
+#[track_caller]
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+}
+
+/// Looks every 20 ms until there is something, at most until the deadline.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(look: impl Fn() -> F) -> T {
+    let mut ticks = tokio::time::interval(Duration::from_millis(20));
+    let looking = async {
+        loop {
+            ticks.tick().await;
+            if let Some(found) = look().await {
+                return found;
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, looking).await.expect("it happens before the deadline")
+}

@@ -24,9 +24,6 @@ use crate::{
     stack::Function,
 };
 
-/// Time that Lambda gives a new process to ask for its first event.
-const INIT_LIMIT: Duration = Duration::from_secs(10);
-
 type Reply = oneshot::Sender<Response>;
 
 /// Starts a process for a job and drives it until it ends, through further jobs if all goes well.
@@ -94,8 +91,9 @@ impl Instance {
     async fn work(&mut self, first: Job) {
         self.request_id = Some(first.request_id.clone());
         let started = Instant::now();
-        if let Err(end) = self.ready(started + INIT_LIMIT).await {
-            let error = self.explain(end, "Init", INIT_LIMIT);
+        let limit = self.shared.options.init;
+        if let Err(end) = self.ready(started + limit).await {
+            let error = self.explain(end, "Init", limit);
             self.end().await;
             self.reply(first, Outcome::Failed(error), Duration::ZERO, Some(started.elapsed()), None);
             return;

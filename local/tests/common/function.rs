@@ -2,7 +2,7 @@
 //!
 //! The command is the event itself or, if the event is a request of the HTTP API, its header `x-do`:
 //! `{"print": text, "hold": address, "await": address, "reply": any, "size": bytes, "error": text, "exit": code, "do": word}`.
-//! The variable `INIT` makes its start fail: `exit`, `abort`, `error` or `hang`.
+//! The variable `INIT` makes its start fail: `exit`, `abort`, `error` or `hang`. `HOLD` is an address to hold from the start on.
 
 use std::{
     collections::BTreeMap,
@@ -28,6 +28,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Ok(host(&address)?);
     }
     let mut api = RuntimeApi::connect()?;
+    if let Ok(address) = env::var("HOLD") {
+        hold(&address)?;
+    }
     match env::var("INIT").as_deref() {
         Ok("exit") => process::exit(1),
         Ok("abort") => process::abort(),
@@ -57,8 +60,7 @@ fn obey(api: &mut RuntimeApi, id: &str, event: &Value, command: &Value) -> io::R
         eprintln!("{text} to stderr");
     }
     if let Some(address) = command["hold"].as_str() {
-        // Stays open until the process ends, which the other side sees.
-        mem::forget(TcpStream::connect(address)?);
+        hold(address)?;
     }
     if let Some(address) = command["await"].as_str() {
         TcpStream::connect(address)?.read_exact(&mut [0])?;
@@ -90,6 +92,12 @@ fn obey(api: &mut RuntimeApi, id: &str, event: &Value, command: &Value) -> io::R
         },
     };
     api.call("POST", &response, &reply.to_string(), "").map(drop)
+}
+
+/// Opens a connection that stays until the process ends, which the other side sees.
+fn hold(address: &str) -> io::Result<()> {
+    mem::forget(TcpStream::connect(address)?);
+    Ok(())
 }
 
 fn hang() -> ! {
