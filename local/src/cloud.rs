@@ -50,7 +50,7 @@ pub struct Options {
     pub port: u16,
     /// Whether queues, streams and schedules invoke functions.
     pub sources: bool,
-    /// Executables of the functions, by the name of their Cargo binary.
+    /// Executables, by the name of their Cargo binary. Functions of the template without one are left out.
     pub binaries: BTreeMap<String, PathBuf>,
     /// Where the functions' lines go.
     pub log: LogSink,
@@ -127,7 +127,9 @@ impl Cloud {
         let endpoint_url = format!("http://{endpoint}");
         let source =
             Source { stack_name: STACK.into(), region: REGION.into(), account: ACCOUNT.into(), parameters, endpoint_url: endpoint_url.clone() };
-        let stack = Arc::new(template::load(&template, &source)?);
+        let mut stack = template::load(&template, &source)?;
+        stack.functions.retain(|_, function| binaries.contains_key(&function.binary));
+        let stack = Arc::new(stack);
         let lock = lock(&data)?;
 
         let dynamodb = DynamoDb::open(&data.join("dynamodb.sqlite")).await?;

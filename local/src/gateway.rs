@@ -40,6 +40,7 @@ pub struct Gateway {
     stack: Arc<Stack>,
     functions: Functions,
     routes: Routes,
+    integration_timeout: Duration,
 }
 
 /// What the gateway itself answers, without asking a function.
@@ -71,7 +72,7 @@ impl Gateway {
     /// A gateway to the functions of a stack.
     pub fn new(stack: Arc<Stack>, functions: Functions) -> Self {
         let routes = Routes::new(&stack);
-        Self { stack, functions, routes }
+        Self { stack, functions, routes, integration_timeout: INTEGRATION_TIMEOUT }
     }
 
     /// Serves until `shutdown` and then until the requests in flight have been answered.
@@ -95,7 +96,7 @@ impl Gateway {
         }
         let invocation = self.functions.invoke(matched.function, event.into(), Some(trace));
         // The function itself goes on after the gateway has given it up, as in AWS.
-        let invocation = timeout(INTEGRATION_TIMEOUT, invocation).await.map_err(|_| Refusal::Unavailable)?;
+        let invocation = timeout(self.integration_timeout, invocation).await.map_err(|_| Refusal::Unavailable)?;
         match invocation.outcome {
             Outcome::Reply(reply) => reply::response(&reply).ok_or(Refusal::FunctionFailed),
             Outcome::Failed(_) => Err(Refusal::FunctionFailed),
@@ -165,3 +166,6 @@ impl Refusal {
 fn new_request_id() -> String {
     BASE64_STANDARD.encode(&Uuid::new_v4().as_bytes()[..11])
 }
+
+#[cfg(test)]
+mod tests;

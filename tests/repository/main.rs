@@ -1,1 +1,5 @@
-//! What the repository promises of itself: sets that must agree, and rules of its structure.
+//! What the repository promises of itself: sets that must agree, rules of its structure, and events that run.
+
+mod events;
+mod sets;
+mod structure;

@@ -52,14 +52,19 @@ impl Schedule {
     }
 
     /// Fires until the stop, then waits for the invocations under way. `clock` tells the time.
-    pub(super) async fn run(self, clock: impl Fn() -> SystemTime + Send) {
+    pub(super) async fn run(self, clock: impl Fn() -> SystemTime) {
+        self.run_with(clock, tokio::time::sleep).await;
+    }
+
+    /// As [`Schedule::run`]; `sleep` lets time pass.
+    async fn run_with<S: Future<Output = ()>>(self, clock: impl Fn() -> SystemTime, sleep: impl Fn(Duration) -> S) {
         let now = || Timestamp::try_from(clock()).unwrap_or_default();
         let mut invocations = JoinSet::new();
         let mut next = self.times.next(now());
         while let Some(time) = next {
             let left = Duration::try_from(time.duration_since(now())).unwrap_or_default();
             if !left.is_zero() {
-                if self.context.stop.sleep(left.min(LONGEST_SLEEP)).await.is_none() {
+                if self.context.stop.unless(sleep(left.min(LONGEST_SLEEP))).await.is_none() {
                     break;
                 }
                 continue;

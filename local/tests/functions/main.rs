@@ -12,7 +12,6 @@ use std::{
     time::Duration,
 };
 
-use self::common::{DEADLINE, accept, ends, function, options, stack, start, until};
 use bytes::Bytes;
 use quire_local::{
     functions::{FunctionError, Functions, Invocation, MAX_PAYLOAD, Options, Outcome, Phase},
@@ -20,6 +19,8 @@ use quire_local::{
 };
 use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt, net::TcpListener, task::JoinSet};
+
+use self::common::{DEADLINE, accept, ends, function, options, stack, start, until};
 
 async fn invoke(functions: &Functions, event: Value) -> Invocation {
     functions.invoke("Echo", Bytes::from(event.to_string()), None).await

@@ -2,6 +2,18 @@
 
 use super::*;
 
+fn cors(origins: &[&str]) -> Cors {
+    let all = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+    Cors {
+        allow_origins: all(origins),
+        allow_methods: all(&["GET", "PUT"]),
+        allow_headers: all(&["authorization", "content-type"]),
+        expose_headers: all(&["etag"]),
+        max_age: Some(600),
+        allow_credentials: false,
+    }
+}
+
 #[tokio::test]
 async fn the_gateway_answers_a_preflight_itself() {
     let api = Api::serve(&["GET /posts"], Some(cors(&["*"]))).await;

@@ -1,10 +1,14 @@
 //! The HTTP API: the event that a function gets for a request, and the response for what it replies.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod cors;
+mod events;
+mod refusals;
+mod replies;
 
 use std::{future, time::Duration};
 
-use common::{DEADLINE, accept, function, options, routes, stack, start, until};
 use quire_local::{
     functions::{Functions, Options, Phase},
     gateway::Gateway,
@@ -17,6 +21,8 @@ use tokio::{
     sync::oneshot,
     time::timeout,
 };
+
+use self::common::{DEADLINE, accept, function, options, routes, stack, start, until};
 
 struct Api {
     port: u16,
@@ -110,14 +116,25 @@ impl Api {
     }
 }
 
-fn cors(origins: &[&str]) -> Cors {
-    let all = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
-    Cors {
-        allow_origins: all(origins),
-        allow_methods: all(&["GET", "PUT"]),
-        allow_headers: all(&["authorization", "content-type"]),
-        expose_headers: all(&["etag"]),
-        max_age: Some(600),
-        allow_credentials: false,
-    }
+#[tokio::test]
+async fn a_shutdown_waits_for_the_requests_in_flight() {
+    let mut function = function();
+    function.routes = routes(&["$default"]);
+    let stack = stack([function], None);
+    let functions = start(&stack).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let served = tokio::spawn(Gateway::new(stack, functions.clone()).serve(listener, async { drop(stopped.await) }));
+    let api = Api { port, functions };
+    let barrier = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let command = json!({"await": barrier.local_addr().unwrap().to_string(), "reply": "done"});
+    let (response, ()) = tokio::join!(api.command(command), async {
+        let mut waiting = accept(&barrier).await;
+        stop.send(()).unwrap();
+        waiting.write_all(b"!").await.unwrap();
+    });
+    assert_eq!(response.text(), "done");
+    timeout(DEADLINE, served).await.expect("the gateway still serves").unwrap().unwrap();
+    until(|| api.functions.instances("Echo")[0].phase == Phase::Idle).await;
 }

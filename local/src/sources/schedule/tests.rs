@@ -1,10 +1,7 @@
-use std::{sync::Arc, time::UNIX_EPOCH};
+use std::{cell::Cell, sync::Arc, time::UNIX_EPOCH};
 
 use futures::future::{BoxFuture, FutureExt, ready};
-use tokio::{
-    sync::{mpsc, watch},
-    time::Instant,
-};
+use tokio::sync::{mpsc, watch};
 
 use super::*;
 use crate::{
@@ -42,12 +39,15 @@ async fn events(times: &str, input: Option<&str>, minutes: u64) -> Vec<Value> {
         input: input.map(|input| Bytes::copy_from_slice(input.as_bytes())),
         context,
     };
-    let (start, began) = (UNIX_EPOCH + Duration::from_secs(1_767_225_630), Instant::now());
-    let task = tokio::spawn(schedule.run(move || start + began.elapsed()));
-    // The clock is tokio's, paused: it jumps to the next timer whenever nothing else is left to do.
-    tokio::time::sleep(Duration::from_secs(60 * minutes)).await;
-    stop.send_replace(true);
-    task.await.unwrap();
+    let start = UNIX_EPOCH + Duration::from_secs(1_767_225_630);
+    let (now, end) = (Cell::new(start), start + Duration::from_secs(60 * minutes));
+    let sleep = |time| {
+        now.set(now.get() + time);
+        stop.send_replace(now.get() > end);
+        // The invocations under way have their turn.
+        tokio::task::yield_now()
+    };
+    schedule.run_with(|| now.get(), sleep).await;
     std::iter::from_fn(|| receiver.try_recv().ok()).collect()
 }
 
@@ -55,13 +55,13 @@ fn times(events: &[Value]) -> Vec<&str> {
     events.iter().map(|event| event["time"].as_str().unwrap()).collect()
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_rate_fires_first_after_one_period() {
     let events = events("rate(2 minutes)", None, 5).await;
     assert_eq!(times(&events), ["2026-01-01T00:02:30Z", "2026-01-01T00:04:30Z"]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_cron_fires_at_its_times_with_the_standard_event() {
     let mut events = events("cron(0/2 * * * ? *)", None, 5).await;
     assert_eq!(times(&events), ["2026-01-01T00:02:00Z", "2026-01-01T00:04:00Z"]);
@@ -74,12 +74,12 @@ async fn a_cron_fires_at_its_times_with_the_standard_event() {
     assert_eq!(events[0], expected);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn an_input_takes_the_place_of_the_event() {
     assert_eq!(events("rate(1 minute)", Some(r#"{"full": true}"#), 2).await[0], json!({"full": true}));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_cron_in_the_past_never_fires() {
     assert_eq!(events("cron(0 0 1 1 ? 2020)", None, 5).await, Vec::<Value>::new());
 }

@@ -109,7 +109,7 @@ fn the_relay_reads_the_stream_and_may_send_to_its_failure_queue() {
     };
     assert_eq!(relay.triggers, [Trigger::Stream(expected)]);
     let statements =
-        [table_statement("dynamodb:DeleteItem", &["OUTBOX#*"]), send_to("quire-ModerateCommentQueue"), send_to("quire-RelayOutboxFailures")];
+        [table_statement("dynamodb:BatchWriteItem", &["OUTBOX#*"]), send_to("quire-ModerateCommentQueue"), send_to("quire-RelayOutboxFailures")];
     assert_eq!(relay.statements, statements);
     let url = "http://127.0.0.1:4000/000000000000/quire-ModerateCommentQueue";
     assert_eq!(relay.environment["MODERATE_COMMENT_QUEUE_URL"], url);

@@ -1,0 +1,59 @@
+//! Each file in `events/` runs through `invoke`, on an empty table, with the result that is written here.
+
+use std::process::Stdio;
+
+use quire_tests::root;
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+/// Function → status of its reply, or the whole result of one that is no route.
+const RESULTS: [(&str, Result<u64, &str>); 14] = [
+    ("check-health", Ok(204)),
+    ("create-comment", Ok(401)),
+    ("create-post", Ok(401)),
+    ("create-session", Ok(401)),
+    ("get-jwks", Ok(200)),
+    ("get-post", Ok(404)),
+    ("get-user", Ok(404)),
+    ("list-comments", Ok(404)),
+    ("list-posts", Ok(200)),
+    ("moderate-comment", Err(r#"{"batchItemFailures":[]}"#)),
+    ("register-user", Ok(201)),
+    ("relay-outbox", Err(r#"{"batchItemFailures":[]}"#)),
+    ("sweep-outbox", Err("null")),
+    ("update-post", Ok(401)),
+];
+
+#[tokio::test]
+async fn each_event_runs_through_invoke() {
+    // Before the commands build for themselves, so that none waits for another.
+    quire_tests::binaries().await;
+    let quire = quire_tests::quire_binary().await;
+    let mut names: Vec<_> = RESULTS.iter().map(|(function, _)| format!("{function}.json")).collect();
+    names.sort();
+    assert_eq!(names, quire_tests::files("events"));
+    for (function, expected) in RESULTS {
+        let data = tempfile::tempdir().expect("a temporary folder");
+        let output = Command::new(&quire)
+            .args(["invoke", function, "--event"])
+            .arg(root().join(format!("events/{function}.json")))
+            .arg("--data")
+            .arg(data.path())
+            .current_dir(root())
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .expect("the command runs");
+        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{function}: {stdout}{stderr}");
+        let result: Value = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{function}: {error}: {stdout}{stderr}"));
+        match expected {
+            Ok(status) => assert_eq!(result["statusCode"], json!(status), "{function}: {result}"),
+            Err(text) => assert_eq!(result.to_string(), text, "{function}"),
+        }
+        for part in ["RequestId: ", "Duration: ", "Init: ", "Max memory used: "] {
+            assert!(stderr.contains(part), "{function} reports its {part}: {stderr}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Template ↔ functions ↔ events ↔ docs: whatever is forgotten in one of them fails.
+
+use std::{collections::BTreeSet, fs};
+
+use quire_local::stack::{Function, Stack};
+use quire_tests::{files, folders, root};
+
+fn stack() -> Stack {
+    quire_local::template::load(&root().join("template.yaml"), &quire_tests::source()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// `register-user` → `RegisterUser`.
+fn logical_id(binary: &str) -> String {
+    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+    binary.split('-').map(capital).collect()
+}
+
+#[test]
+fn template_functions_and_events_are_the_same_set() {
+    let template: BTreeSet<_> = stack().functions.into_values().map(|function| function.binary).collect();
+    let crates: BTreeSet<_> = folders("functions").iter().flat_map(|resource| folders(&format!("functions/{resource}"))).collect();
+    let events: BTreeSet<_> = files("events").iter().map(|file| file.trim_end_matches(".json").to_owned()).collect();
+    assert_eq!(template, crates);
+    assert_eq!(template, events);
+}
+
+#[test]
+fn a_function_has_one_name() {
+    for function in stack().functions.values() {
+        assert_eq!(function.logical_id, logical_id(&function.binary));
+        let manifest = fs::read_to_string(folder(function).join("Cargo.toml")).expect("a manifest");
+        assert_eq!(manifest.matches(&format!("name = \"{}\"", function.binary)).count(), 2, "package and binary of {}", function.binary);
+    }
+}
+
+#[test]
+fn the_first_line_of_a_function_names_its_triggers() {
+    for function in stack().functions.values() {
+        let source = fs::read_to_string(folder(function).join("src/main.rs")).expect("a source file");
+        let first = source.lines().next().unwrap_or_default();
+        for route in &function.routes {
+            assert!(first.contains(&format!("`{} {}`", route.method, route.path)), "{}: {first}", function.binary);
+            assert!(source.contains(&format!(".route(\"{}\"", route.path)), "{} serves {}", function.binary, route.path);
+        }
+        assert!(first.starts_with("//! "), "{}: {first}", function.binary);
+    }
+}
+
+#[test]
+fn the_docs_name_every_route_function_and_limit() {
+    let (api, architecture) = (doc("api.md"), doc("architecture.md"));
+    for function in stack().functions.values() {
+        assert!(architecture.contains(&format!("`{}`", function.binary)), "docs/architecture.md names {}", function.binary);
+        for route in &function.routes {
+            let name = format!("`{} {}`", route.method, route.path);
+            assert!(api.contains(&name), "docs/api.md names {name}");
+        }
+    }
+    let limits = fs::read_to_string(root().join("shared/domain/src/limits.rs")).expect("the limits");
+    let constants = limits.lines().filter_map(|line| line.strip_prefix("pub const ")?.strip_suffix(';')?.split_once(": "));
+    let mut count = 0;
+    for (name, definition) in constants {
+        let (_, expression) = definition.split_once(" = ").expect("a value");
+        let value: u64 = expression.split(" * ").map(|factor| factor.replace('_', "").parse::<u64>().expect("a number")).product();
+        let row = format!("| `{name}` | {value} |");
+        assert!(api.contains(&row), "docs/api.md has the row {row}");
+        count += 1;
+    }
+    assert!(count > 10, "the limits are found");
+}
+
+#[test]
+fn the_docs_name_every_problem() {
+    let api = doc("api.md");
+    let source = fs::read_to_string(root().join("shared/edge/src/problem.rs")).expect("the problems");
+    let source = source + &fs::read_to_string(root().join("shared/edge/src/body.rs")).expect("the problems of bodies");
+    let source = source + &fs::read_to_string(root().join("shared/edge/src/layer.rs")).expect("the problems around");
+    let is_name = |text: &&str| text.contains('-') && text.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-');
+    let names: BTreeSet<_> = source.split('"').skip(1).step_by(2).filter(is_name).filter(|name| !HEADERS.contains(name)).collect();
+    assert!(names.len() > 12, "{names:?}");
+    for name in names {
+        assert!(api.contains(&format!("| `{name}` |")), "docs/api.md names the problem {name}");
+    }
+}
+
+/// Texts of these files that look like names of problems and are none.
+const HEADERS: [&str; 3] = ["x-correlation-id", "no-store", "no-referrer"];
+
+fn folder(function: &Function) -> std::path::PathBuf {
+    let resources = folders("functions");
+    let resource = resources.iter().find(|resource| folders(&format!("functions/{resource}")).contains(&function.binary));
+    root().join("functions").join(resource.expect("the function has a folder")).join(&function.binary)
+}
+
+fn doc(name: &str) -> String {
+    fs::read_to_string(root().join("docs").join(name)).expect("the document")
+}
