@@ -16,7 +16,7 @@ const ALLOWED: [(&str, &[&str]); 7] = [
     ("quire-telemetry", &["quire-domain"]),
     ("quire-aws", &["quire-app", "quire-domain", "quire-store", "quire-telemetry"]),
     ("quire-edge", &["quire-app", "quire-aws", "quire-domain", "quire-telemetry"]),
-    ("quire-worker", &["quire-app", "quire-aws", "quire-domain", "quire-telemetry"]),
+    ("quire-worker", &["quire-aws", "quire-domain", "quire-telemetry"]),
 ];
 
 /// Packages of the workspace: name → (manifest, names of all its dependencies).

@@ -1,7 +1,7 @@
 //! From the headers of a request to the call that use cases take. Who may call a route is the type of its parameter.
 
 use axum::{
-    extract::{FromRef, FromRequestParts},
+    extract::FromRequestParts,
     http::{HeaderName, header, request::Parts},
 };
 use quire_app::{Call, Error, IdempotencyKey, tokens::Tokens};
@@ -29,25 +29,21 @@ impl<S: Sync> FromRequestParts<S> for Public {
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Anyone
-where
-    Tokens: FromRef<S>,
-{
+impl<S: Sync> FromRequestParts<S> for Anyone {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let mut call = call(parts, Principal::Anonymous)?;
         if let Some(token) = bearer(parts)? {
-            call.principal = Tokens::from_ref(state).verify(token, call.now).await?;
+            // `Route::with_tokens` puts them there; a route without it lets nobody in.
+            let tokens = parts.extensions.get::<Tokens>().ok_or_else(|| Error::internal("verifying a token", "the route has no tokens"))?;
+            call.principal = tokens.verify(token, call.now).await?;
         }
         Ok(Self(call))
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for SignedIn
-where
-    Tokens: FromRef<S>,
-{
+impl<S: Sync> FromRequestParts<S> for SignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {

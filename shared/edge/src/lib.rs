@@ -11,7 +11,7 @@ pub mod reply;
 
 use std::process::ExitCode;
 
-use axum::Router;
+use axum::{Extension, Router};
 use quire_app::tokens::Tokens;
 use quire_aws::{BoxError, Setup};
 
@@ -43,9 +43,10 @@ impl Route {
 /// Runs the route that `start` builds until Lambda ends the process.
 pub fn run(start: fn(&Setup) -> Result<Route, BoxError>) -> ExitCode {
     quire_aws::start::main(async move {
-        let Route { router, tokens } = start(&Setup::from_env()?)?;
+        let Route { mut router, tokens } = start(&Setup::from_env()?)?;
         if let Some(tokens) = tokens {
             tokens.warm().await;
+            router = router.layer(Extension(tokens));
         }
         lambda_http::run(layer::around(router)).await
     })

@@ -4,33 +4,19 @@
 
 use std::process::ExitCode;
 
-use axum::{
-    Router,
-    extract::{FromRef, State},
-    routing::post,
-};
-use quire_app::{
-    comments::{CommentView, Comments, NewComment},
-    tokens::Tokens,
-};
+use axum::{Router, extract::State, routing::post};
+use quire_app::comments::{CommentView, Comments, NewComment};
 use quire_aws::{BoxError, Setup};
 use quire_domain::id::PostId;
 use quire_edge::{Body, Created, Id, Result, Route, SignedIn};
-
-#[derive(Clone, FromRef)]
-struct Deps {
-    comments: Comments,
-    tokens: Tokens,
-}
 
 fn main() -> ExitCode {
     quire_edge::run(route)
 }
 
 fn route(setup: &Setup) -> Result<Route, BoxError> {
-    let deps = Deps { comments: Comments::new(setup.store()?), tokens: setup.tokens()? };
-    let tokens = deps.tokens.clone();
-    Ok(Route::with_tokens(Router::new().route("/api/v1/posts/{postId}/comments", post(handle)).with_state(deps), tokens))
+    let router = Router::new().route("/api/v1/posts/{postId}/comments", post(handle)).with_state(Comments::new(setup.store()?));
+    Ok(Route::with_tokens(router, setup.tokens()?))
 }
 
 async fn handle(

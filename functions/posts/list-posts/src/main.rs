@@ -4,27 +4,16 @@
 
 use std::process::ExitCode;
 
-use axum::{
-    Router,
-    extract::{FromRef, State},
-    routing::get,
-};
+use axum::{Router, extract::State, routing::get};
 use quire_app::{
     Error,
     page::PageRequest,
     posts::{PostListItem, Posts},
-    tokens::Tokens,
 };
 use quire_aws::{BoxError, Setup};
 use quire_domain::id::UserId;
 use quire_edge::{Anyone, List, Query, Result, Route};
 use serde::Deserialize;
-
-#[derive(Clone, FromRef)]
-struct Deps {
-    posts: Posts,
-    tokens: Tokens,
-}
 
 #[derive(Deserialize)]
 struct Parameters {
@@ -38,9 +27,8 @@ fn main() -> ExitCode {
 }
 
 fn route(setup: &Setup) -> Result<Route, BoxError> {
-    let deps = Deps { posts: Posts::new(setup.store()?), tokens: setup.tokens()? };
-    let tokens = deps.tokens.clone();
-    Ok(Route::with_tokens(Router::new().route("/api/v1/posts", get(handle)).with_state(deps), tokens))
+    let router = Router::new().route("/api/v1/posts", get(handle)).with_state(Posts::new(setup.store()?));
+    Ok(Route::with_tokens(router, setup.tokens()?))
 }
 
 async fn handle(State(posts): State<Posts>, Anyone(call): Anyone, Query(parameters): Query<Parameters>) -> Result<List<PostListItem>> {

@@ -5,33 +5,19 @@
 
 use std::process::ExitCode;
 
-use axum::{
-    Router,
-    extract::{FromRef, State},
-    routing::patch,
-};
-use quire_app::{
-    posts::{PostChanges, PostView, Posts},
-    tokens::Tokens,
-};
+use axum::{Router, extract::State, routing::patch};
+use quire_app::posts::{PostChanges, PostView, Posts};
 use quire_aws::{BoxError, Setup};
 use quire_domain::id::PostId;
 use quire_edge::{Body, Entity, Id, IfMatch, Result, Route, SignedIn};
-
-#[derive(Clone, FromRef)]
-struct Deps {
-    posts: Posts,
-    tokens: Tokens,
-}
 
 fn main() -> ExitCode {
     quire_edge::run(route)
 }
 
 fn route(setup: &Setup) -> Result<Route, BoxError> {
-    let deps = Deps { posts: Posts::new(setup.store()?), tokens: setup.tokens()? };
-    let tokens = deps.tokens.clone();
-    Ok(Route::with_tokens(Router::new().route("/api/v1/posts/{postId}", patch(handle)).with_state(deps), tokens))
+    let router = Router::new().route("/api/v1/posts/{postId}", patch(handle)).with_state(Posts::new(setup.store()?));
+    Ok(Route::with_tokens(router, setup.tokens()?))
 }
 
 async fn handle(

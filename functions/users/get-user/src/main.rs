@@ -4,34 +4,19 @@
 
 use std::process::ExitCode;
 
-use axum::{
-    Router,
-    extract::{FromRef, State},
-    http::HeaderMap,
-    routing::get,
-};
-use quire_app::{
-    tokens::Tokens,
-    users::{UserView, Users},
-};
+use axum::{Router, extract::State, http::HeaderMap, routing::get};
+use quire_app::users::{UserView, Users};
 use quire_aws::{BoxError, Setup};
 use quire_domain::id::UserId;
 use quire_edge::{Anyone, Entity, Id, Result, Route};
-
-#[derive(Clone, FromRef)]
-struct Deps {
-    users: Users,
-    tokens: Tokens,
-}
 
 fn main() -> ExitCode {
     quire_edge::run(route)
 }
 
 fn route(setup: &Setup) -> Result<Route, BoxError> {
-    let deps = Deps { users: Users::new(setup.store()?), tokens: setup.tokens()? };
-    let tokens = deps.tokens.clone();
-    Ok(Route::with_tokens(Router::new().route("/api/v1/users/{userId}", get(handle)).with_state(deps), tokens))
+    let router = Router::new().route("/api/v1/users/{userId}", get(handle)).with_state(Users::new(setup.store()?));
+    Ok(Route::with_tokens(router, setup.tokens()?))
 }
 
 async fn handle(State(users): State<Users>, Anyone(call): Anyone, Id(id): Id<UserId>, headers: HeaderMap) -> Result<Entity<UserView>> {
