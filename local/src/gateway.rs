@@ -11,7 +11,12 @@ use axum::{
     Router,
     body::Body,
     extract::{ConnectInfo, Request, State},
-    http::{HeaderValue, StatusCode, header::CONTENT_LENGTH, request::Parts},
+    http::{
+        HeaderValue, StatusCode,
+        header::{CONTENT_LENGTH, HOST},
+        request::Parts,
+        uri::Authority,
+    },
     response::Response,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -137,6 +142,9 @@ async fn read(parts: &Parts, body: Body) -> Result<Bytes, Refusal> {
     if request_line + parts.headers.values().map(HeaderValue::len).sum::<usize>() > MAX_HEADERS {
         return Err(Refusal::HeadersTooLarge);
     }
+    if !parts.headers.get(HOST).is_some_and(is_authority) {
+        return Err(Refusal::BadRequest);
+    }
     let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > MAX_BODY) {
         return Err(Refusal::BodyTooLarge);
@@ -146,6 +154,13 @@ async fn read(parts: &Parts, body: Body) -> Result<Bytes, Refusal> {
         if error.is::<LengthLimitError>() { Refusal::BodyTooLarge } else { Refusal::BadRequest }
     };
     Ok(body.map_err(refuse)?.to_bytes())
+}
+
+/// Whether this is a host, with or without a port: what the event's domain name and the function's URL are made of.
+fn is_authority(host: &HeaderValue) -> bool {
+    let Some(authority) = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()) else { return false };
+    let port = authority.port().is_none() || authority.port_u16().is_some();
+    port && !authority.host().is_empty() && !authority.as_str().contains(['@', '%'])
 }
 
 impl Refusal {

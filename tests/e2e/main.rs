@@ -1,3 +1,78 @@
 //! End-to-end tests: the real function binaries through the local cloud.
 
+mod comments;
+mod contention;
+mod fields;
+mod forge;
+mod health;
+mod http;
+mod idempotency;
+mod moderation;
+mod pages;
+mod posts;
+mod sessions;
 mod story;
+mod tokens;
+mod users;
+
+use std::collections::BTreeSet;
+
+use quire_tests::{Quire, Reply, send, text};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// An id that nothing has.
+const NOBODY: &str = "0190a5a5-0000-7000-8000-000000000000";
+
+/// Whether this is a time as the API writes it: `2026-11-22T15:09:08.123Z`.
+fn is_time(value: &Value) -> bool {
+    let shape = |text: &str| text.chars().map(|character| if character.is_ascii_digit() { '9' } else { character }).collect::<String>();
+    value.as_str().is_some_and(|text| shape(text) == "9999-99-99T99:99:99.999Z")
+}
+
+/// POST of a text under a content type.
+async fn post_text(quire: &Quire, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Reply {
+    send(quire.request(Method::POST, path).header("content-type", content_type).body(body)).await
+}
+
+/// The errors of fields in a problem detail, as pairs of pointer and detail.
+#[track_caller]
+fn errors(problem: &Value) -> Vec<(String, String)> {
+    let errors = problem["errors"].as_array().unwrap_or_else(|| panic!("{problem} lists no errors"));
+    errors.iter().map(|error| (text(&error["pointer"]), text(&error["detail"]))).collect()
+}
+
+/// The pointers of the errors of fields in a problem detail.
+#[track_caller]
+fn pointers(problem: &Value) -> Vec<String> {
+    errors(problem).into_iter().map(|(pointer, _)| pointer).collect()
+}
+
+/// Every page of a list, each at most `limit` items, by its cursors.
+async fn walk(quire: &Quire, token: Option<&str>, path: &str, limit: usize) -> Vec<Vec<Value>> {
+    let (mut pages, mut cursors) = (Vec::new(), BTreeSet::new());
+    let separator = if path.contains('?') { '&' } else { '?' };
+    let mut next = format!("{path}{separator}limit={limit}");
+    loop {
+        let request = quire.request(Method::GET, &next);
+        let reply = send(if let Some(token) = token { request.bearer_auth(token) } else { request }).await;
+        let page = reply.expect(200);
+        let items = page["items"].as_array().cloned().unwrap_or_default();
+        assert!(items.len() <= limit, "{page}");
+        pages.push(items);
+        let Some(cursor) = page["nextCursor"].as_str() else {
+            assert_eq!((&page["nextCursor"], reply.header("link")), (&json!(null), None));
+            return pages;
+        };
+        assert!(cursors.insert(cursor.to_owned()), "a cursor comes twice");
+        let link = reply.header("link").expect("a link to the next page");
+        let query = link.strip_prefix("<?").and_then(|link| link.strip_suffix(">; rel=\"next\"")).expect("a relative link");
+        assert!(query.contains(&format!("limit={limit}")) && query.contains(&format!("cursor={cursor}")), "{link}");
+        next = format!("{}?{query}", path.split('?').next().unwrap_or_default());
+    }
+}
+
+/// The member `name` of each item.
+fn members(items: &[Value], name: &str) -> Vec<String> {
+    items.iter().map(|item| text(&item[name])).collect()
+}

@@ -80,7 +80,12 @@ impl Api {
 
     /// Sends a request line without its version, header lines and a body.
     async fn send(&self, line: &str, headers: &[&str], body: &[u8]) -> Response {
-        let mut request = format!("{line} HTTP/1.1\r\nHost: quire.localhost:{}\r\nConnection: close\r\n", self.port);
+        self.send_to(&format!("quire.localhost:{}", self.port), line, headers, body).await
+    }
+
+    /// Sends a request with this `Host`.
+    async fn send_to(&self, host: &str, line: &str, headers: &[&str], body: &[u8]) -> Response {
+        let mut request = format!("{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
         for header in headers {
             request += &format!("{header}\r\n");
         }

@@ -11,6 +11,14 @@ async fn a_broken_path_is_a_bad_request() {
 }
 
 #[tokio::test]
+async fn a_host_that_is_none_is_a_bad_request() {
+    let api = Api::any().await;
+    for host in ["[", "a b", "exa%mple", "a<b", "localhost:99999", "", "me@localhost"] {
+        assert_eq!(api.send_to(host, "GET /", &[], b"").await.status, 400, "{host:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_request_without_a_route_is_not_found() {
     let api = Api::serve(&["GET /posts"], None).await;
     assert_eq!(api.get("/posts").await.status, 200);

@@ -5,6 +5,7 @@ pub mod body;
 pub mod call;
 mod layer;
 pub mod params;
+mod path;
 pub mod precondition;
 pub mod problem;
 pub mod reply;
@@ -12,6 +13,7 @@ pub mod reply;
 use std::process::ExitCode;
 
 use axum::{Extension, Router};
+use lambda_http::tower::util::MapRequest;
 use quire_app::tokens::Tokens;
 use quire_aws::{BoxError, Setup};
 
@@ -48,6 +50,6 @@ pub fn run(start: fn(&Setup) -> Result<Route, BoxError>) -> ExitCode {
             tokens.warm().await;
             router = router.layer(Extension(tokens));
         }
-        lambda_http::run(layer::around(router)).await
+        lambda_http::run(MapRequest::new(layer::around(router), path::restore)).await
     })
 }

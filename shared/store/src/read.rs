@@ -181,7 +181,7 @@ fn parse<T: DeserializeOwned>(item: Item) -> Result<T, ReadError> {
 
 fn readable_event(item: Item) -> Option<Event> {
     let text = item.get("event").and_then(|event| event.as_s().ok());
-    let event = text.and_then(|text| serde_json::from_str(text).ok());
+    let event: Option<Event> = text.and_then(|text| serde_json::from_str(text).ok());
     if event.is_none() {
         tracing::error!(key = ?item.get("sk"), "An outbox item cannot be read; it is left where it is");
     }
