@@ -88,8 +88,11 @@ async fn every_wrong_field_of_a_registration_is_listed_at_once() {
     let quire = Quire::start().await;
     let wrong = json!({"username": "a", "email": "nowhere", "password": "short"});
     let problem = quire.post("/api/v1/users", &wrong).await.expect_problem(422, "invalid-input");
-    let expected =
-        [("/username", "must have 3 to 30 characters"), ("/email", "must be an e-mail address in ASCII characters"), ("/password", "must have 10 to 256 characters")];
+    let expected = [
+        ("/username", "must have 3 to 30 characters"),
+        ("/email", "must be an e-mail address in ASCII characters"),
+        ("/password", "must have 10 to 256 characters"),
+    ];
     assert_eq!(errors(&problem), expected.map(|(pointer, detail)| (pointer.to_owned(), detail.to_owned())));
     quire.stop().await;
 }

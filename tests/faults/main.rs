@@ -1,1 +1,12 @@
 //! What crashes, duplicates and restarts do: nothing is lost and nothing is done twice.
+
+mod aws;
+mod events;
+mod moderation;
+mod outbox;
+mod permissions;
+mod posts;
+mod process;
+mod refusals;
+mod story;
+mod sweep;

@@ -1,13 +1,16 @@
 //! The harness of the end-to-end tests: a local cloud for each test, on ports that the system picks, over a data folder of its own.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::{
+    config::{BehaviorVersion, Credentials, Region},
+    types::AttributeValue,
+};
 use quire_local::{
     cloud::{Cloud, Options, REGION},
     faults::Faults,
@@ -121,19 +124,25 @@ impl Quire {
 
     /// A Quire over the data of an earlier one.
     pub async fn over(data: TempDir, parameters: &[(&str, &str)]) -> Self {
+        let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self::with(data, |options| options.parameters = parameters).await
+    }
+
+    /// A Quire over the data of an earlier one, with other options than usual.
+    pub async fn with(data: TempDir, change: impl FnOnce(&mut Options)) -> Self {
         let logs = Arc::new(Mutex::new(Vec::new()));
         let lines = logs.clone();
-        let cloud = Cloud::start(Options {
+        let mut options = Options {
             template: root().join("template.yaml"),
-            parameters: parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            parameters: BTreeMap::new(),
             data: data.path().to_owned(),
             port: 0,
             sources: true,
             binaries: binaries().await.clone(),
             log: Arc::new(move |line| lines.lock().unwrap_or_else(PoisonError::into_inner).push(line.text)),
-        })
-        .await
-        .unwrap_or_else(|error| panic!("{error}"));
+        };
+        change(&mut options);
+        let cloud = Cloud::start(options).await.unwrap_or_else(|error| panic!("{error}"));
         Self { cloud, data, http: reqwest::Client::new(), logs }
     }
 
@@ -227,6 +236,12 @@ impl Quire {
         )
     }
 
+    /// Every item of the table.
+    pub async fn items(&self) -> Vec<HashMap<String, AttributeValue>> {
+        let pages = self.dynamodb().scan().table_name(self.table()).consistent_read(true).into_paginator().items().send();
+        pages.collect::<Result<_, _>>().await.expect("the table can be read")
+    }
+
     /// SQS, as a person at this machine sees it.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::from_conf(
@@ -281,4 +296,31 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(look: impl Fn() -> F) 
         }
     };
     tokio::time::timeout(DEADLINE, looking).await.expect("it happens before the deadline")
+}
+
+/// The local cloud's own binary, built once for all tests of a run.
+pub async fn quire_binary() -> PathBuf {
+    static BINARY: OnceCell<PathBuf> = OnceCell::const_new();
+    let build = || async {
+        let built = quire_local::cargo::build(&root(), &["quire".to_owned()], |line| eprintln!("{line}")).await.expect("it builds");
+        built["quire"].clone()
+    };
+    BINARY.get_or_init(build).await.clone()
+}
+
+/// Names of the files in a folder of the repository, sorted.
+pub fn files(folder: &str) -> Vec<String> {
+    entries(folder, |path| path.is_file())
+}
+
+/// Names of the folders in a folder of the repository, sorted.
+pub fn folders(folder: &str) -> Vec<String> {
+    entries(folder, |path| path.is_dir())
+}
+
+fn entries(folder: &str, wanted: impl Fn(&Path) -> bool) -> Vec<String> {
+    let entries = std::fs::read_dir(root().join(folder)).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let mut names: Vec<_> = entries.filter(|path| wanted(path)).filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect();
+    names.sort();
+    names
 }

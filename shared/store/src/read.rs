@@ -182,6 +182,8 @@ fn parse<T: DeserializeOwned>(item: Item) -> Result<T, ReadError> {
 fn readable_event(item: Item) -> Option<Event> {
     let text = item.get("event").and_then(|event| event.as_s().ok());
     let event: Option<Event> = text.and_then(|text| serde_json::from_str(text).ok());
+    // An event in another place than its own could not be removed, and would be published again and again.
+    let event = event.filter(|event| attributes(Key::outbox(event.id)).iter().all(|(name, value)| item.get(name) == Some(value)));
     if event.is_none() {
         tracing::error!(key = ?item.get("sk"), "An outbox item cannot be read; it is left where it is");
     }

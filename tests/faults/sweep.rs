@@ -1,0 +1,103 @@
+//! The sweep of the outbox: what the relay has left is published, and nothing else.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use quire_local::{
+    faults::{Action, Rule},
+    functions::Outcome,
+};
+use quire_tests::{Quire, text};
+use serde_json::{Value, json};
+
+use crate::{
+    aws,
+    events::aged,
+    story::{Story, calls},
+};
+
+const TWO_MINUTES: Duration = Duration::from_secs(120);
+
+#[tokio::test]
+async fn the_sweep_publishes_what_is_older_than_a_minute_and_nothing_else() {
+    let mut story = Story::with_comments(3).await;
+    for (event, age) in story.events.iter_mut().zip([3600, 61]) {
+        *event = aged(event, Duration::from_secs(age));
+    }
+    let quire = story.begin_with(&[], false).await;
+    story.release(&quire).await;
+    let [old, _, young] = story.events.clone().try_into().expect("three events");
+    assert!(matches!(sweep(&quire).await, Outcome::Reply(_)));
+    assert_eq!(aws::items(&quire, "OUTBOX#").await, std::slice::from_ref(&young));
+    assert_eq!(aws::count(&quire, "ModerateCommentQueue").await, 2);
+    // A relay that comes late publishes once more what the sweep has published.
+    aws::put(&quire, &[old]).await;
+    assert!(matches!(sweep(&quire).await, Outcome::Reply(_)));
+    assert_eq!(aws::count(&quire, "ModerateCommentQueue").await, 3);
+
+    let quire = Story::over(quire.stop().await, true).await;
+    aws::delete(&quire, &young).await;
+    aws::put(&quire, &[young]).await;
+    story.ends_well(&quire, 0).await;
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn a_sweep_killed_at_any_call_publishes_every_event() {
+    let mut story = Story::with_comments(3).await;
+    story.events.iter_mut().for_each(|event| *event = aged(event, TWO_MINUTES));
+    let quire = story.begin_with(&[], false).await;
+    story.release(&quire).await;
+    sweep(&quire).await;
+    assert_published(&quire, &story).await;
+    let calls = calls(&quire, "SweepOutbox");
+    assert!(calls.iter().any(|operation| operation == "SendMessageBatch"), "{calls:?}");
+    for call in 0..calls.len() {
+        for kill in [Action::KillBefore, Action::KillAfter] {
+            story.release(&quire).await;
+            let fired = quire.faults().add(Rule::new(kill).function("SweepOutbox").skip(call));
+            let outcome = sweep(&quire).await;
+            assert!(fired.count() == 1 && matches!(outcome, Outcome::Failed(_)), "call {call}: {outcome:?}");
+            assert!(matches!(sweep(&quire).await, Outcome::Reply(_)));
+            assert_published(&quire, &story).await;
+            quire.faults().clear();
+        }
+    }
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn a_poison_item_does_not_keep_its_neighbours_from_the_sweep() {
+    let mut story = Story::with_comments(3).await;
+    story.events.iter_mut().for_each(|event| *event = aged(event, TWO_MINUTES));
+    let quire = story.begin_with(&[], false).await;
+    let poison: Vec<_> = (0..8).map(|shard| json!({"pk": {"S": format!("OUTBOX#{shard}")}, "sk": {"S": "00"}, "event": {"S": "{}"}})).collect();
+    let mut misplaced = aged(&story.events[0], TWO_MINUTES * 2);
+    misplaced["sk"] = json!({"S": "01"});
+    aws::put(&quire, &poison).await;
+    aws::put(&quire, &[misplaced]).await;
+    story.release(&quire).await;
+    assert!(matches!(sweep(&quire).await, Outcome::Reply(_)));
+    assert_eq!(aws::items(&quire, "OUTBOX#").await.len(), poison.len() + 1);
+    assert_eq!(aws::count(&quire, "ModerateCommentQueue").await, 3);
+    quire.stop().await;
+}
+
+async fn sweep(quire: &Quire) -> Outcome {
+    quire.cloud().functions().invoke("SweepOutbox", "{}".into(), None).await.outcome
+}
+
+/// Checks that the outbox is empty and each event is in the queue, at least once, and empties the queue.
+async fn assert_published(quire: &Quire, story: &Story) {
+    assert_eq!(aws::items(quire, "OUTBOX#").await, [] as [Value; 0]);
+    let mut published = Vec::new();
+    while aws::count(quire, "ModerateCommentQueue").await > 0 {
+        published.extend(aws::take(quire, "ModerateCommentQueue").await);
+    }
+    let ids = |messages: Vec<String>| messages.iter().map(|message| id(message)).collect::<BTreeSet<_>>();
+    assert_eq!(ids(published), ids(story.messages()));
+}
+
+fn id(message: &str) -> String {
+    let event: Value = serde_json::from_str(message).expect("JSON");
+    text(&event["id"])
+}
