@@ -1,0 +1,89 @@
+//! HTTPS in front of the emulated services, with certificates that are really verified: a root of our own among those of this system.
+
+use std::{net::Ipv4Addr, path::Path, sync::Arc};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use rustls::{
+    ServerConfig,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer},
+};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+use tokio_rustls::TlsAcceptor;
+
+use crate::Result;
+
+/// A running proxy; it ends when it is dropped.
+pub(crate) struct Proxy {
+    /// `https://localhost:…`.
+    pub(crate) url: String,
+    /// Certificates in [`Proxy::start`]'s bundle.
+    pub(crate) roots: usize,
+    _tasks: JoinSet<()>,
+}
+
+impl Proxy {
+    /// Passes on to `upstream` (`127.0.0.1:…`) what comes in over TLS. Writes to `bundle` what clients are to trust
+    /// (`SSL_CERT_FILE`): all roots of this system and the one that signed for the proxy, so that loading them costs what it costs.
+    pub(crate) async fn start(upstream: String, bundle: &Path) -> Result<Self> {
+        let (root, chain, key) = certificates()?;
+        let mut trusted = rustls_native_certs::load_native_certs().certs;
+        trusted.push(root);
+        std::fs::write(bundle, trusted.iter().map(pem).collect::<String>())?;
+
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)?;
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let url = format!("https://localhost:{}", listener.local_addr()?.port());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(serve(listener, acceptor, upstream));
+        Ok(Self { url, roots: trusted.len(), _tasks: tasks })
+    }
+}
+
+/// A root, and a chain of two certificates under it for `localhost` with its key; all on P-256.
+fn certificates() -> Result<(CertificateDer<'static>, Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
+    let authority = |name: &str| -> Result<CertificateParams> {
+        let mut params = CertificateParams::new(Vec::new())?;
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        Ok(params)
+    };
+    let root = CertifiedIssuer::self_signed(authority("Bench root")?, KeyPair::generate()?)?;
+    let intermediate = CertifiedIssuer::signed_by(authority("Bench intermediate")?, KeyPair::generate()?, &root)?;
+    let key = KeyPair::generate()?;
+    let leaf = CertificateParams::new(vec!["localhost".to_owned()])?.signed_by(&key, &intermediate)?;
+    let chain = vec![leaf.der().clone(), intermediate.der().clone()];
+    Ok((root.der().clone(), chain, PrivateKeyDer::Pkcs8(key.serialize_der().into())))
+}
+
+/// RFC 7468, section 5.1.
+fn pem(certificate: &CertificateDer) -> String {
+    let text = BASE64_STANDARD.encode(certificate);
+    let lines: Vec<_> = text.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+}
+
+async fn serve(listener: TcpListener, acceptor: TlsAcceptor, upstream: String) {
+    let mut connections = JoinSet::new();
+    while let Ok((client, _)) = listener.accept().await {
+        let (acceptor, upstream) = (acceptor.clone(), upstream.clone());
+        connections.spawn(async move {
+            // A broken connection is the client's failure, which the measurement reports.
+            _ = client.set_nodelay(true);
+            let (Ok(mut client), Ok(mut server)) = tokio::join!(acceptor.accept(client), TcpStream::connect(upstream)) else { return };
+            _ = server.set_nodelay(true);
+            _ = copy_bidirectional(&mut client, &mut server).await;
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
