@@ -39,7 +39,9 @@ async fn a_function_that_takes_more_than_30_seconds_is_unavailable() {
     let limit = mem::replace(&mut gateway.integration_timeout, Duration::from_millis(1));
     assert_eq!(limit, Duration::from_secs(30));
     let server = State(Arc::new(Server { gateway, port: 80 }));
-    let response = handle(server, ConnectInfo(([127, 0, 0, 1], 1).into()), Request::new(Body::empty())).await;
+    let mut request = Request::new(Body::empty());
+    request.headers_mut().insert(HOST, HeaderValue::from_static("localhost"));
+    let response = handle(server, ConnectInfo(([127, 0, 0, 1], 1).into()), request).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), r#"{"message":"Service Unavailable"}"#);
 }
