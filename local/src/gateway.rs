@@ -159,8 +159,9 @@ async fn read(parts: &Parts, body: Body) -> Result<Bytes, Refusal> {
 /// Whether this is a host, with or without a port: what the event's domain name and the function's URL are made of.
 fn is_authority(host: &HeaderValue) -> bool {
     let Some(authority) = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()) else { return false };
-    let port = authority.port().is_none() || authority.port_u16().is_some();
-    port && !authority.host().is_empty() && !authority.as_str().contains(['@', '%'])
+    let port = authority.as_str().strip_prefix(authority.host());
+    let port = port.is_some_and(|port| port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok()));
+    port && !authority.host().is_empty() && !authority.host().contains('%')
 }
 
 impl Refusal {
