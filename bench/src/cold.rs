@@ -110,7 +110,7 @@ impl<'a> Subject<'a> {
             ("AWS_REGION", cloud.stack().region.clone()),
             ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key),
             ("AWS_SESSION_TOKEN", credentials.session_token),
-            ("SSL_CERT_FILE", bundle.to_string_lossy().into_owned()),
+            ("AWS_CA_BUNDLE", bundle.to_string_lossy().into_owned()),
         ];
         environment.extend(own.map(|(name, value)| (name.to_owned(), value)));
         Self { name: &function.binary, binary, logical_id: &function.logical_id, environment, calls: Default::default(), starts: Vec::new() }

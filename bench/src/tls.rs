@@ -1,4 +1,4 @@
-//! HTTPS in front of the emulated services, with certificates that are really verified: a root of our own among those of this system.
+//! HTTPS in front of the emulated services, with certificates that are really verified: a root of our own beside those that functions trust.
 
 use std::{net::Ipv4Addr, path::Path, sync::Arc};
 
@@ -18,6 +18,9 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::Result;
 
+/// What functions trust.
+const AMAZON_ROOTS: &str = include_str!("../../shared/aws/src/amazon-roots.pem");
+
 /// A running proxy; it ends when it is dropped.
 pub(crate) struct Proxy {
     /// `https://localhost:…`.
@@ -29,12 +32,11 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     /// Passes on to `upstream` (`127.0.0.1:…`) what comes in over TLS. Writes to `bundle` what clients are to trust
-    /// (`SSL_CERT_FILE`): all roots of this system and the one that signed for the proxy, so that loading them costs what it costs.
+    /// (`AWS_CA_BUNDLE`): the roots that functions trust and the one that signed for the proxy, so that loading them costs what it costs.
     pub(crate) async fn start(upstream: String, bundle: &Path) -> Result<Self> {
         let (root, chain, key) = certificates()?;
-        let mut trusted = rustls_native_certs::load_native_certs().certs;
-        trusted.push(root);
-        std::fs::write(bundle, trusted.iter().map(pem).collect::<String>())?;
+        let trusted = format!("{AMAZON_ROOTS}{}", pem(&root));
+        std::fs::write(bundle, &trusted)?;
 
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
@@ -45,7 +47,7 @@ impl Proxy {
         let url = format!("https://localhost:{}", listener.local_addr()?.port());
         let mut tasks = JoinSet::new();
         tasks.spawn(serve(listener, acceptor, upstream));
-        Ok(Self { url, roots: trusted.len(), _tasks: tasks })
+        Ok(Self { url, roots: trusted.matches("BEGIN CERTIFICATE").count(), _tasks: tasks })
     }
 }
 

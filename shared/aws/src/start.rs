@@ -6,7 +6,7 @@ use aws_types::SdkConfig;
 use quire_app::tokens::{Issuer, Tokens};
 use quire_store::Store;
 
-use crate::{Environment, MissingVariable};
+use crate::{Environment, MissingVariable, config::ConfigError};
 
 /// Any error, at the start of a function.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -24,8 +24,8 @@ impl Setup {
     /// Reads the environment.
     ///
     /// # Errors
-    /// [`MissingVariable`], with the name of what Lambda should have set.
-    pub fn from_env() -> Result<Self, MissingVariable> {
+    /// [`ConfigError`], with the name of what is wrong.
+    pub fn from_env() -> Result<Self, ConfigError> {
         let environment = Environment;
         Ok(Self { environment, aws: environment.aws()? })
     }
