@@ -10,3 +10,4 @@ mod process;
 mod refusals;
 mod story;
 mod sweep;
+mod watch;

@@ -38,7 +38,7 @@ pub(crate) async fn quire(cargo: &Path) -> Command {
 pub(crate) struct LocalCloud {
     child: Child,
     _cargo: TempDir,
-    url: String,
+    pub(crate) url: String,
     endpoint: String,
 }
 
@@ -47,7 +47,13 @@ impl LocalCloud {
     pub(crate) async fn start(data: &Path) -> Self {
         let cargo = tempfile::tempdir().expect("a temporary folder");
         let mut command = quire(cargo.path()).await;
-        command.args(["--port", "0", "--data"]).arg(data).current_dir(root()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.args(["--port", "0", "--data"]).arg(data).current_dir(root());
+        Self::spawn(command, cargo).await
+    }
+
+    /// Runs a command that starts one, and waits until it says where it is.
+    pub(crate) async fn spawn(mut command: Command, cargo: TempDir) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("it starts");
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
         let mut after = async |word: &str| {
@@ -73,7 +79,7 @@ impl LocalCloud {
     }
 
     /// Asks it to end, and waits until none of its processes is left.
-    async fn end(mut self, signal: &str) -> ExitStatus {
+    pub(crate) async fn end(mut self, signal: &str) -> ExitStatus {
         let processes = self.processes();
         let id = self.child.id().expect("it runs").to_string();
         assert!(Command::new("kill").args([signal, &id]).status().await.expect("kill runs").success());
