@@ -17,11 +17,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Call,
     idempotency::commit_once,
-    page::{PageRequest, PageView},
+    input::{Fields, Input},
+    page::{PageRequest, PageView, walk},
 };
-
-/// Queries for one page before it is returned short, with a cursor, where most comments are not for the reader.
-const QUERIES: usize = 5;
 
 /// The use cases of comments.
 #[derive(Debug, Clone)]
@@ -30,11 +28,16 @@ pub struct Comments {
 }
 
 /// What a reader sends to comment.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug, Clone, Serialize)]
 pub struct NewComment {
-    /// See [`CommentText`].
-    pub content: String,
+    /// What it says.
+    pub content: CommentText,
+}
+
+impl Input for NewComment {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        Some(Self { content: fields.required("content", CommentText::parse)? })
+    }
 }
 
 /// A comment as clients see it.
@@ -75,14 +78,13 @@ impl Comments {
     /// Comments on a published post. Others see the comment once it is approved.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Error::NotFound`], [`Error::Unauthenticated`], [`Error::Forbidden`].
+    /// [`Error::NotFound`], [`Error::Unauthenticated`], [`Error::Forbidden`].
     pub fn create<'a>(&'a self, call: &'a Call, post_id: PostId, input: NewComment) -> BoxFuture<'a, Result<CommentView>> {
         Box::pin(async move {
             policy::require(&call.principal, Action::Comment, None)?;
             let decision = async {
-                let content = CommentText::parse(&input.content).map_err(|error| Error::field("/content", error.to_string()))?;
                 let post = self.post(post_id).await?.seen_by(&call.principal)?;
-                let (comment, created) = Comment::write(&call.principal, post, content, CommentId::generate(call.now), call.now)?;
+                let (comment, created) = Comment::write(&call.principal, post, input.content.clone(), CommentId::generate(call.now), call.now)?;
                 let commit = Commit::new(Some(comment.author_id), call.trace.clone(), call.now).create(&comment).emit([created]);
                 Ok((CommentView::from(comment), commit))
             };
@@ -93,32 +95,20 @@ impl Comments {
     /// The comments of a post that the principal may see, oldest first.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a wrong limit or cursor, [`Error::NotFound`] for a post that the principal may not see.
+    /// [`Error::Invalid`] for a wrong cursor, [`Error::NotFound`] for a post that the principal may not see.
     pub fn list<'a>(&'a self, call: &'a Call, post_id: PostId, page: &'a PageRequest) -> BoxFuture<'a, Result<PageView<CommentView>>> {
         Box::pin(async move {
-            let limit = page.limit()?;
-            let mut after: Option<CommentId> = page.position()?;
+            let after: Option<CommentId> = page.position()?;
             self.post(post_id).await?.seen_by(&call.principal)?;
-            let mut seen: Vec<Comment> = Vec::new();
-            let mut more = true;
-            for _ in 0..QUERIES {
-                let pages = Pages {
-                    partition: Key::comments(post_id),
-                    prefix: "",
-                    after: after.map(|position| position.sort_key()),
-                    order: Order::Ascending,
-                    limit: limit - seen.len(),
-                };
-                let page = self.store.page::<Comment>(pages).await?;
-                after = page.items.last().map(|comment| comment.id).or(after);
-                seen.extend(page.items.into_iter().filter(|comment| comment.is_seen_by(&call.principal)));
-                more = page.more;
-                if !more || seen.len() == limit {
-                    break;
-                }
-            }
-            let next_cursor = after.filter(|_| more).map(|position| position.cursor());
-            Ok(PageView { items: seen.into_iter().map(CommentView::from).collect(), next_cursor })
+            let pages = Pages {
+                partition: Key::comments(post_id),
+                prefix: "",
+                after: after.map(|position| position.sort_key()),
+                order: Order::Ascending,
+                limit: page.limit,
+            };
+            let (seen, next) = walk(&self.store, pages, |comment: &Comment| comment.id, |comment| comment.is_seen_by(&call.principal)).await?;
+            Ok(PageView { items: seen.into_iter().map(CommentView::from).collect(), next_cursor: next.map(|position| position.cursor()) })
         })
     }
 

@@ -1,14 +1,21 @@
 //! Pages of lists.
 
+use std::convert::Infallible;
+
 use quire_domain::{Error, Result, cursor::Position, limits};
-use serde::{Deserialize, Serialize};
+use quire_store::{Pages, Store};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::input::{Fields, Input};
+
+/// Queries for one page before it is returned short, with a cursor, where most items are not for the reader.
+const QUERIES: usize = 5;
 
 /// Which page a client asks for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageRequest {
-    /// Most items, 1 to 100; 20 if absent.
-    pub limit: Option<u64>,
+    /// Most items, 1 to 100; 20 if the client names no number.
+    pub limit: usize,
     /// The `nextCursor` of the page before.
     pub cursor: Option<String>,
 }
@@ -19,20 +26,51 @@ pub struct PageRequest {
 pub struct PageView<T> {
     /// The items.
     pub items: Vec<T>,
-    /// Where the next page begins; null on the last one.
+    /// Where the next page begins; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
 }
 
-impl PageRequest {
-    pub(crate) fn limit(&self) -> Result<usize> {
-        let limit = self.limit.map_or(Ok(limits::PAGE_DEFAULT), usize::try_from).unwrap_or(usize::MAX);
-        match limit {
-            1..=limits::PAGE_MAX => Ok(limit),
-            _ => Err(Error::field("/limit", format!("must be 1 to {}", limits::PAGE_MAX))),
-        }
+impl Input for PageRequest {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let limit = fields.optional("limit", |text| match text.parse() {
+            Ok(limit @ 1..=limits::PAGE_MAX) => Ok(limit),
+            _ => Err(format!("must be 1 to {}", limits::PAGE_MAX)),
+        });
+        let cursor = fields.optional("cursor", |text| Ok::<_, Infallible>(text.to_owned()));
+        Some(Self { limit: limit?.unwrap_or(limits::PAGE_DEFAULT), cursor: cursor? })
     }
+}
 
+impl PageRequest {
     pub(crate) fn position<P: Position>(&self) -> Result<Option<P>> {
         self.cursor.as_deref().map(P::parse).transpose().map_err(|error| Error::field("/cursor", error.to_string()))
     }
+}
+
+/// The items of a partition that `keep` keeps, and where the next page begins, if there may be more. A page is one query where all is kept;
+/// where little is, it is short rather than slow.
+pub(crate) async fn walk<T: DeserializeOwned, P: Position>(
+    store: &Store,
+    mut pages: Pages,
+    position: impl Fn(&T) -> P,
+    keep: impl Fn(&T) -> bool,
+) -> Result<(Vec<T>, Option<P>)> {
+    let limit = pages.limit;
+    let mut kept = Vec::new();
+    let mut last = None;
+    for _ in 0..QUERIES {
+        pages.limit = limit - kept.len();
+        let page = store.page::<T>(pages.clone()).await?;
+        last = page.items.last().map(&position).or(last);
+        pages.after = last.as_ref().map(Position::sort_key).or(pages.after);
+        kept.extend(page.items.into_iter().filter(&keep));
+        if !page.more {
+            return Ok((kept, None));
+        }
+        if kept.len() == limit {
+            break;
+        }
+    }
+    Ok((kept, last))
 }

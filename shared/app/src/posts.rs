@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use quire_domain::{
     Error, Result, Timestamp,
     cursor::{Position, Published},
-    error::{Fields, Kind},
+    error::Kind,
     id::{PostId, UserId},
     policy::{self, Action},
     post::{Draft, Post, PostPatch, PostSummary, Status},
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Call,
     idempotency::commit_once,
-    input::{Change, required},
+    input::{Fields, Input},
     page::{PageRequest, PageView},
 };
 
@@ -32,36 +32,24 @@ pub struct Posts {
     store: Store,
 }
 
-/// What an author sends to draft a post.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct NewPost {
-    /// See [`Title`].
-    pub title: String,
-    /// Markdown; see [`Content`].
-    #[serde(default)]
-    pub content: String,
-    /// See [`Slug`]; made from the title if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub slug: Option<String>,
+impl Input for Draft {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let title = fields.required("title", Title::parse);
+        let content = fields.optional("content", Content::parse);
+        let slug = fields.optional("slug", Slug::parse);
+        Some(Self { title: title?, content: content?.unwrap_or_default(), slug: slug? })
+    }
 }
 
-/// What an author sends to change a post: a JSON Merge Patch (RFC 7396).
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct PostChanges {
-    /// See [`Title`].
-    #[serde(skip_serializing_if = "Change::is_keep")]
-    pub title: Change<String>,
-    /// Markdown; see [`Content`].
-    #[serde(skip_serializing_if = "Change::is_keep")]
-    pub content: Change<String>,
-    /// See [`Slug`].
-    #[serde(skip_serializing_if = "Change::is_keep")]
-    pub slug: Change<String>,
-    /// `draft` or `published`.
-    #[serde(skip_serializing_if = "Change::is_keep")]
-    pub status: Change<String>,
+/// A JSON Merge Patch (RFC 7396).
+impl Input for PostPatch {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let title = fields.replaced("title", Title::parse);
+        let content = fields.replaced("content", Content::parse);
+        let slug = fields.replaced("slug", Slug::parse);
+        let status = fields.replaced("status", Status::parse);
+        Some(Self { title: title?, content: content?, slug: slug?, status: status? })
+    }
 }
 
 /// Which versions of an entity a change may be made to: `If-Match` (RFC 9110, section 13.1.1).
@@ -158,12 +146,12 @@ impl Posts {
     /// Drafts a post for the principal.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Error::Unauthenticated`], [`Error::Forbidden`], [`Error::SlugTaken`].
-    pub fn create<'a>(&'a self, call: &'a Call, input: NewPost) -> BoxFuture<'a, Result<PostView>> {
+    /// [`Error::Unauthenticated`], [`Error::Forbidden`], [`Error::SlugTaken`].
+    pub fn create<'a>(&'a self, call: &'a Call, input: Draft) -> BoxFuture<'a, Result<PostView>> {
         Box::pin(async move {
             policy::require(&call.principal, Action::DraftPost, None)?;
             let decision = async {
-                let (post, drafted) = Post::draft(&call.principal, draft(&input)?, PostId::generate(call.now), call.now)?;
+                let (post, drafted) = Post::draft(&call.principal, input.clone(), PostId::generate(call.now), call.now)?;
                 let commit = Commit::new(Some(post.author_id), call.trace.clone(), call.now)
                     .create(&post)
                     .claim(Claim::Slug(post.slug.clone()), &post.id)
@@ -185,11 +173,10 @@ impl Posts {
     /// Changes a post. A change that names no version is made to the newest one.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Error::NotFound`], [`Error::Unauthenticated`], [`Error::Forbidden`], [`Error::IllegalMove`],
+    /// [`Error::NotFound`], [`Error::Unauthenticated`], [`Error::Forbidden`], [`Error::IllegalMove`],
     /// [`Error::SlugTaken`], [`Error::VersionMismatch`], [`Error::Contended`].
-    pub fn update<'a>(&'a self, call: &'a Call, id: PostId, changes: PostChanges, precondition: Precondition) -> BoxFuture<'a, Result<PostView>> {
+    pub fn update<'a>(&'a self, call: &'a Call, id: PostId, patch: PostPatch, precondition: Precondition) -> BoxFuture<'a, Result<PostView>> {
         Box::pin(async move {
-            let patch = patch(&changes)?;
             for _ in 0..ATTEMPTS {
                 let before = self.load(id).await?;
                 let (after, events) = before.clone().edit(&call.principal, patch.clone(), call.now)?;
@@ -214,10 +201,10 @@ impl Posts {
     /// Published posts, newest first; one query a page, and one more where a page crosses the turn of a year.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a wrong limit or cursor.
+    /// [`Error::Invalid`] for a wrong cursor.
     pub fn list_published<'a>(&'a self, call: &'a Call, page: &'a PageRequest) -> BoxFuture<'a, Result<PageView<PostListItem>>> {
         Box::pin(async move {
-            let limit = page.limit()?;
+            let limit = page.limit;
             let after: Option<Published> = page.position()?;
             let mut posts: Vec<PostSummary> = Vec::new();
             let mut more = false;
@@ -246,7 +233,7 @@ impl Posts {
     /// All posts of one author, newest first, for the author and for editors.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a wrong limit or cursor, [`Error::Unauthenticated`], [`Error::Forbidden`].
+    /// [`Error::Invalid`] for a wrong cursor, [`Error::Unauthenticated`], [`Error::Forbidden`].
     pub fn list_owned<'a>(&'a self, call: &'a Call, owner: UserId, page: &'a PageRequest) -> BoxFuture<'a, Result<PageView<PostListItem>>> {
         Box::pin(async move {
             policy::require(&call.principal, Action::SeeUnpublishedPost, Some(owner))?;
@@ -256,7 +243,7 @@ impl Posts {
                 prefix: "POST#",
                 after: after.map(|position| position.sort_key()),
                 order: Order::Descending,
-                limit: page.limit()?,
+                limit: page.limit,
             };
             let page = self.store.page::<PostSummary>(pages).await?;
             let next_cursor = page.items.last().filter(|_| page.more).map(|post| post.id.cursor());
@@ -266,34 +253,5 @@ impl Posts {
 
     async fn load(&self, id: PostId) -> Result<Post> {
         self.store.get(Key::post(id)).await?.ok_or(Error::NotFound(Kind::Post))
-    }
-}
-
-fn draft(input: &NewPost) -> Result<Draft> {
-    let NewPost { title, content, slug } = input;
-    let mut fields = Fields::default();
-    let title = fields.take("/title", Title::parse(title));
-    let content = fields.take("/content", Content::parse(content));
-    let slug = fields.take("/slug", slug.as_deref().map(Slug::parse).transpose());
-    match (title, content, slug) {
-        (Some(title), Some(content), Some(slug)) => Ok(Draft { title, content, slug }),
-        _ => Err(fields.into_error()),
-    }
-}
-
-fn patch(changes: &PostChanges) -> Result<PostPatch> {
-    let PostChanges { title, content, slug, status } = changes;
-    let mut fields = Fields::default();
-    let title = required(&mut fields, "/title", title, Title::parse);
-    let content = required(&mut fields, "/content", content, Content::parse);
-    let slug = required(&mut fields, "/slug", slug, Slug::parse);
-    let status = required(&mut fields, "/status", status, |status| match status {
-        "draft" => Ok(Status::Draft),
-        "published" => Ok(Status::Published),
-        _ => Err("must be \"draft\" or \"published\""),
-    });
-    match (title, content, slug, status) {
-        (Some(title), Some(content), Some(slug), Some(status)) => Ok(PostPatch { title, content, slug, status }),
-        _ => Err(fields.into_error()),
     }
 }

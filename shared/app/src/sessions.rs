@@ -1,6 +1,6 @@
 //! Signing in.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use futures::future::BoxFuture;
 use quire_domain::{
@@ -14,11 +14,12 @@ use quire_domain::{
 };
 use quire_store::{Claim, Commit, Key, Store};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::{
     Call,
+    input::{Fields, Input},
     keys::Signer,
     password,
     ports::KeyVault,
@@ -39,13 +40,21 @@ pub struct Sessions {
 }
 
 /// What a person sends to sign in.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug, Clone)]
 pub struct NewSession {
     /// The account's username or its e-mail address.
     pub username: String,
     /// Its password.
-    pub password: SecretString,
+    pub password: Password,
+}
+
+impl Input for NewSession {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        // Whatever was typed is compared and not judged.
+        let username = fields.required("username", |text| Ok::<_, Infallible>(text.to_owned()));
+        let password = fields.required("password", |text| Ok::<_, Infallible>(Password::typed(&text.into())));
+        Some(Self { username: username?, password: password? })
+    }
 }
 
 /// A new session as its owner sees it, once.
@@ -128,7 +137,7 @@ impl Sessions {
         let user: Option<User> = self.store.get(Key::user(id)).await?;
         let credential: Option<Credential> = self.store.get(Key::credential(id)).await?;
         let hash = credential.as_ref().map_or(password::NOBODY, |credential| &credential.password_hash);
-        let matches = password::matches(&Password::typed(&input.password), hash);
+        let matches = password::matches(&input.password, hash);
         user.filter(|_| matches && credential.is_some()).ok_or(Error::Unauthenticated(Credentials::WrongPassword))
     }
 }

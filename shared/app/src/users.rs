@@ -3,17 +3,21 @@
 use futures::future::BoxFuture;
 use quire_domain::{
     Error, Result, Timestamp,
-    error::{Fields, Kind},
+    error::Kind,
     id::UserId,
     policy::{self, Action, Principal, Role, Roles},
     text::{Email, Password, Username},
     user::{Credential, Registration, User},
 };
 use quire_store::{Claim, Commit, Key, Store};
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::{Call, idempotency::commit_once, password};
+use crate::{
+    Call,
+    idempotency::commit_once,
+    input::{Fields, Input},
+    password,
+};
 
 /// The use cases of accounts.
 #[derive(Debug, Clone)]
@@ -29,16 +33,21 @@ pub struct Registrations {
 }
 
 /// What a person sends to register.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug, Clone)]
 pub struct NewUser {
-    /// See [`Username`].
-    pub username: String,
-    /// See [`Email`].
-    pub email: String,
-    /// See [`Password`]. Not part of what makes two requests the same.
-    #[serde(skip_serializing)]
-    pub password: SecretString,
+    /// The account.
+    pub registration: Registration,
+    /// Not part of what makes two requests the same.
+    pub password: Password,
+}
+
+impl Input for NewUser {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let username = fields.required("username", Username::parse);
+        let email = fields.required("email", Email::parse);
+        let password = fields.required("password", |text| Password::parse(&text.into()));
+        Some(Self { registration: Registration { username: username?, email: email? }, password: password? })
+    }
 }
 
 /// An account as clients see it.
@@ -86,20 +95,13 @@ impl Registrations {
     /// Opens an account. Its view is the account's own, with the address.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Error::UsernameTaken`], [`Error::EmailTaken`].
+    /// [`Error::UsernameTaken`], [`Error::EmailTaken`].
     pub fn register<'a>(&'a self, call: &'a Call, input: NewUser) -> BoxFuture<'a, Result<UserView>> {
         Box::pin(async move {
             let decision = async {
-                let NewUser { username, email, password } = &input;
-                let mut fields = Fields::default();
-                let username = fields.take("/username", Username::parse(username));
-                let email = fields.take("/email", Email::parse(email));
-                let password = fields.take("/password", Password::parse(password));
-                let (Some(username), Some(email), Some(password)) = (username, email, password) else { return Err(fields.into_error()) };
-
-                let registration = Registration { username, email };
-                let (user, registered) = User::register(registration, self.roles.clone(), UserId::generate(call.now), call.now);
-                let credential = Credential { user_id: user.id, password_hash: password::hash(&password)?, version: 1 };
+                let NewUser { registration, password } = &input;
+                let (user, registered) = User::register(registration.clone(), self.roles.clone(), UserId::generate(call.now), call.now);
+                let credential = Credential { user_id: user.id, password_hash: password::hash(password)?, version: 1 };
                 let commit = Commit::new(Some(user.id), call.trace.clone(), call.now)
                     .create(&user)
                     .create(&credential)
@@ -109,7 +111,7 @@ impl Registrations {
                 let own = Principal::User { id: user.id, roles: user.roles.clone() };
                 Ok((UserView::of(user, &own), commit))
             };
-            commit_once(&self.store, call, "register-user", &input, decision).await
+            commit_once(&self.store, call, "register-user", &input.registration, decision).await
         })
     }
 }

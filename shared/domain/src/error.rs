@@ -114,19 +114,3 @@ impl Error {
         Self::Internal { context, source: source.into() }
     }
 }
-
-/// Gathers the errors of several fields, so that a caller learns of all of them at once.
-#[derive(Debug, Default)]
-pub struct Fields(Vec<FieldError>);
-
-impl Fields {
-    /// The parsed value of the field at `pointer`, or `None` after noting why there is none.
-    pub fn take<T, E: ToString>(&mut self, pointer: &str, parsed: Result<T, E>) -> Option<T> {
-        parsed.map_err(|error| self.0.push(FieldError::new(pointer, error.to_string()))).ok()
-    }
-
-    /// The error over all fields noted.
-    pub fn into_error(self) -> Error {
-        Error::Invalid(self.0)
-    }
-}

@@ -22,6 +22,25 @@ pub enum Status {
     Published,
 }
 
+/// The text names no status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be \"draft\" or \"published\"")]
+pub struct InvalidStatus;
+
+impl Status {
+    /// Reads a status by its name.
+    ///
+    /// # Errors
+    /// [`InvalidStatus`].
+    pub fn parse(text: &str) -> Result<Self, InvalidStatus> {
+        match text {
+            "draft" => Ok(Self::Draft),
+            "published" => Ok(Self::Published),
+            _ => Err(InvalidStatus),
+        }
+    }
+}
+
 /// A post.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -75,7 +94,7 @@ pub struct PostSummary {
 }
 
 /// What an author gives to draft a post, parsed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Draft {
     /// One line.
     pub title: Title,

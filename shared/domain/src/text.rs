@@ -120,6 +120,13 @@ impl Title {
     }
 }
 
+/// The empty text.
+impl Default for Content {
+    fn default() -> Self {
+        Self(String::new())
+    }
+}
+
 impl Content {
     /// Parses the Markdown of a post; it may be empty.
     pub fn parse(text: &str) -> Result<Self, InvalidText> {

@@ -32,7 +32,7 @@ pub struct User {
 }
 
 /// What a person gives to register, parsed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Registration {
     /// The name to sign in with.
     pub username: Username,

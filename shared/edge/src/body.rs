@@ -1,42 +1,64 @@
-//! Bodies: JSON by `Content-Type`, within the limits, strictly of the form that the route documents.
+//! Bodies, in the form that `Content-Type` names, within the limits, strictly of the members that the route documents.
+
+use std::fmt;
 
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
-    http::{Method, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode},
 };
-use quire_domain::{FieldError, limits};
-use serde::de::DeserializeOwned;
-use serde_json::error::Category;
-use serde_path_to_error::Segment;
+use quire_app::input::{self, Input, Typing};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, Visitor},
+};
+use serde_json::{Value, error::Category};
 
-use crate::{layer::header_text, problem::Problem};
+use crate::{
+    format::{Format, media_type},
+    problem::Problem,
+    wire::Wire,
+};
 
 /// The body of a request, read into `T`.
 #[derive(Debug, Clone)]
 pub struct Body<T>(pub T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+/// A JSON Merge Patch (RFC 7396), read into `T`. It is JSON by its nature: absent and null differ.
+#[derive(Debug, Clone)]
+pub struct Patch<T>(pub T);
+
+impl<S: Send + Sync, T: Input + Wire> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let content_type = header_text(request.headers(), &header::CONTENT_TYPE).unwrap_or_default();
-        let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let is_json = media_type == "application/json" || (media_type == "application/merge-patch+json" && request.method() == Method::PATCH);
-        if !is_json {
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body must be application/json"));
-        }
+        let unsupported = || Problem::unsupported("The body must be application/json, application/xml or application/x-protobuf");
+        let format = Format::of_body(request.headers()).ok_or_else(unsupported)?;
         let bytes = bytes(request, state).await?;
-        // serde reads a list as the fields of a struct in their order; an API has no such form.
-        if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
-            return Err(quire_domain::Error::field("", "must be an object").into());
-        }
-        let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
-        let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| problem(&error))?;
-        deserializer.end().map_err(|_| Problem::malformed("The body goes on after its JSON value"))?;
-        Ok(Self(value))
+        let input = match format {
+            Format::Json => input::read(json_members(&bytes)?, Typing::Typed),
+            Format::Xml => input::read(xml_members(&bytes)?, Typing::Texts),
+            Format::Protobuf => input::read(message_members::<T>(&bytes)?, Typing::Typed),
+        };
+        Ok(Self(input?))
     }
 }
+
+impl<S: Send + Sync, T: Input> FromRequest<S> for Patch<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        const ACCEPTED: &str = "application/merge-patch+json, application/json";
+        if !ACCEPTED.split(", ").any(|accepted| accepted == media_type(request.headers())) {
+            let problem = Problem::unsupported("The body must be application/merge-patch+json");
+            return Err(problem.with_header(ACCEPT_PATCH, HeaderValue::from_static(ACCEPTED)));
+        }
+        Ok(Self(input::read(json_members(&bytes(request, state).await?)?, Typing::Typed)?))
+    }
+}
+
+/// RFC 5789, section 3.1.
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
 async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     Bytes::from_request(request, state).await.map_err(|rejection| {
@@ -48,85 +70,88 @@ async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Pro
     })
 }
 
-fn problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
-    match error.inner().classify() {
+fn json_members(bytes: &[u8]) -> Result<Vec<(String, Value)>, Problem> {
+    let members: Members<Value> = serde_json::from_slice(bytes).map_err(|error| match error.classify() {
         Category::Syntax | Category::Eof | Category::Io => {
-            Problem::malformed(format!("The body is not JSON: line {}, column {}", error.inner().line(), error.inner().column()))
+            Problem::malformed(format!("The body is not JSON: line {}, column {}", error.line(), error.column()))
         }
-        Category::Data => quire_domain::Error::Invalid(vec![field_error(error)]).into(),
+        Category::Data => quire_app::Error::field("", "must be an object").into(),
+    })?;
+    Ok(members.0)
+}
+
+/// Elements of texts in a root element, whatever its name is. Entities are never declared: there is nothing that could expand.
+fn xml_members(bytes: &[u8]) -> Result<Vec<(String, Value)>, Problem> {
+    let malformed = || Problem::malformed("The body is not an XML document of elements that hold texts");
+    let text = std::str::from_utf8(bytes).map_err(|_| malformed())?;
+    let members: Members<String> = quick_xml::de::from_str(text).map_err(|_| malformed())?;
+    let named = members.0.into_iter().filter(|(name, _)| !name.starts_with("@xmlns"));
+    Ok(named.map(|(name, text)| (name, Value::String(text))).collect())
+}
+
+fn message_members<T: Wire>(bytes: &[u8]) -> Result<Vec<(String, Value)>, Problem> {
+    match quire_proto::decode::<T::Message>(bytes) {
+        Ok(Value::Object(members)) => Ok(members.into_iter().collect()),
+        _ => Err(Problem::malformed("The body is not a message of this route")),
     }
 }
 
-/// What serde says of a value, as an error of a field and without the value itself, which may be a secret.
-fn field_error(error: &serde_path_to_error::Error<serde_json::Error>) -> FieldError {
-    let mut pointer = String::new();
-    for segment in error.path() {
-        match segment {
-            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => push(&mut pointer, key),
-            Segment::Enum { .. } | Segment::Unknown => {}
-        }
+/// The members of an object in the order they came, each as often as it came.
+struct Members<T>(Vec<(String, T)>);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Members<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor(std::marker::PhantomData))
     }
-    let message = error.inner().to_string();
-    let named = message.split('`').nth(1).unwrap_or_default();
-    let detail = if message.starts_with("missing field") {
-        push(&mut pointer, named);
-        "is required".to_owned()
-    } else if message.starts_with("unknown field") {
-        if !pointer.ends_with(&format!("/{}", escaped(named))) {
-            push(&mut pointer, named);
-        }
-        "is not known".to_owned()
-    } else if message.starts_with("duplicate field") {
-        if !pointer.ends_with(&format!("/{named}")) {
-            push(&mut pointer, named);
-        }
-        "is given twice".to_owned()
-    } else {
-        let expected = message.rsplit_once("expected ").map_or("something else", |(_, expected)| expected);
-        let expected = expected.split(" at line ").next().unwrap_or_default();
-        let expected = if expected.starts_with("struct ") { "an object" } else { expected };
-        format!("must be {expected}")
-    };
-    FieldError::new(pointer, detail)
 }
 
-fn push(pointer: &mut String, key: &str) {
-    pointer.push('/');
-    pointer.push_str(&escaped(key));
-}
+struct MembersVisitor<T>(std::marker::PhantomData<T>);
 
-/// RFC 6901, section 3; a key that a client made up is not repeated at full length.
-fn escaped(key: &str) -> String {
-    key.chars().take(limits::USERNAME_MAX).collect::<String>().replace('~', "~0").replace('/', "~1")
+impl<'de, T: DeserializeOwned> Visitor<'de> for MembersVisitor<T> {
+    type Value = Members<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<T>, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Members(members))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use quire_app::{posts::PostChanges, users::NewUser};
-
     use super::*;
 
-    fn refused<T: DeserializeOwned + std::fmt::Debug>(body: &str) -> (String, String) {
-        let mut deserializer = serde_json::Deserializer::from_slice(body.as_bytes());
-        let error = serde_path_to_error::deserialize::<_, T>(&mut deserializer).unwrap_err();
-        let FieldError { pointer, message } = field_error(&error);
-        (pointer, message)
+    fn xml(text: &str) -> Option<Vec<(String, Value)>> {
+        xml_members(text.as_bytes()).ok()
     }
 
     #[test]
-    fn wrong_fields_are_pointed_at_without_their_values() {
-        let rest = r#""username": "ada", "email": "ada@example.com""#;
-        for (body, pointer, message) in [
-            (format!("{{{rest}}}"), "/password", "is required"),
-            (format!("{{{rest}, \"password\": 1234567890}}"), "/password", "must be a string"),
-            (format!("{{{rest}, \"password\": \"x\", \"isAdmin\": true}}"), "/isAdmin", "is not known"),
-            (format!("{{{rest}, \"username\": \"bob\", \"password\": \"x\"}}"), "/username", "is given twice"),
-            ("3".into(), "", "must be an object"),
+    fn members_come_in_their_order_and_as_often_as_they_stand() {
+        let members = [("a", "1"), ("b", ""), ("a", "2")].map(|(name, text)| (name.to_owned(), Value::from(text)));
+        assert_eq!(json_members(br#"{"a": "1", "b": "", "a": "2"}"#).unwrap(), members);
+        assert_eq!(xml("<?xml version=\"1.0\"?><x xmlns=\"urn:x\"><a>1</a><b/><a>2</a></x>").unwrap(), members);
+    }
+
+    #[test]
+    fn xml_expands_nothing_but_the_predefined_entities() {
+        assert_eq!(xml("<x><a>&lt;&#65;&amp;</a></x>").unwrap()[0].1, "<A&");
+        for text in [
+            "<!DOCTYPE x [<!ENTITY e \"ee\">]><x><a>&e;</a></x>",
+            "<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><x><a>&e;</a></x>",
+            "<x><a>&e;</a></x>",
+            "<x><a><b>deep</b></a></x>",
+            "<x><a>1</b></x>",
+            "<x>",
+            "",
+            "text",
         ] {
-            assert_eq!(refused::<NewUser>(&body), (pointer.into(), message.into()), "{body}");
+            assert_eq!(xml(text), None, "{text}");
         }
-        assert_eq!(refused::<PostChanges>(r#"{"title": 5}"#), ("/title".into(), "must be a string".into()));
-        assert_eq!(refused::<PostChanges>(r#"{"a/b~": 5}"#), ("/a~1b~0".into(), "is not known".into()));
     }
 }

@@ -4,9 +4,9 @@ use std::{any::Any, time::Instant};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request},
+    extract::{DefaultBodyLimit, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
-    middleware::{Next, from_fn},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
 use lambda_http::RequestExt;
@@ -14,7 +14,7 @@ use quire_domain::{event::Trace, limits};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 
-use crate::problem::Problem;
+use crate::{document::Wanted, format::Format, problem::Problem};
 
 /// Carries the correlation id in both directions.
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
@@ -28,13 +28,34 @@ const SECURITY: [(HeaderName, &str); 4] = [
 ];
 
 /// The route with everything around it.
-pub(crate) fn around(router: Router) -> Router {
+pub(crate) fn around(router: Router, negotiation: Negotiation) -> Router {
     router
         .method_not_allowed_fallback(async || Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here"))
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here"))
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(negotiation, negotiate))
         .layer(from_fn(observe))
+}
+
+/// Whether the forms of a route's replies follow `Accept`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Negotiation {
+    /// JSON, XML or Protocol Buffers, as the client likes.
+    ByClient,
+    /// The route has one form; its problems are JSON.
+    Fixed,
+}
+
+/// Writes down what the handler replies, in the form that the client accepts. One that accepts none is told before anything happens.
+async fn negotiate(State(negotiation): State<Negotiation>, request: Request, next: Next) -> Response {
+    let accepted = match negotiation {
+        Negotiation::ByClient => Format::accepted(request.headers()),
+        Negotiation::Fixed => Some(Format::Json),
+    };
+    let wanted = Wanted::new(accepted.unwrap_or(Format::Json), request.method(), request.headers());
+    let response = if accepted.is_some() { next.run(request).await } else { Problem::not_acceptable().into_response() };
+    wanted.finish(response)
 }
 
 async fn observe(mut request: Request, next: Next) -> Response {

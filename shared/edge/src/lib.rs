@@ -3,12 +3,15 @@
 
 pub mod body;
 pub mod call;
+mod document;
+mod format;
 mod layer;
 pub mod params;
 mod path;
 pub mod precondition;
 pub mod problem;
 pub mod reply;
+pub mod wire;
 
 use std::process::ExitCode;
 
@@ -17,7 +20,9 @@ use lambda_http::tower::util::MapRequest;
 use quire_app::tokens::Tokens;
 use quire_aws::{BoxError, Setup};
 
-pub use body::Body;
+use layer::Negotiation;
+
+pub use body::{Body, Patch};
 pub use call::{Anyone, Public, SignedIn};
 pub use params::{Id, Query};
 pub use precondition::IfMatch;
@@ -28,28 +33,34 @@ pub use reply::{Created, Entity, List};
 pub struct Route {
     router: Router,
     tokens: Option<Tokens>,
+    negotiation: Negotiation,
 }
 
 impl Route {
     /// A route for everybody.
     pub fn public(router: Router) -> Self {
-        Self { router, tokens: None }
+        Self { router, tokens: None, negotiation: Negotiation::ByClient }
+    }
+
+    /// A route for everybody whose replies have a form of their own, whatever the client accepts.
+    pub fn fixed(router: Router) -> Self {
+        Self { router, tokens: None, negotiation: Negotiation::Fixed }
     }
 
     /// A route that reads tokens: its keys are fetched, and the connection to the table opened, while the function starts.
     pub fn with_tokens(router: Router, tokens: Tokens) -> Self {
-        Self { router, tokens: Some(tokens) }
+        Self { router, tokens: Some(tokens), negotiation: Negotiation::ByClient }
     }
 }
 
 /// Runs the route that `start` builds until Lambda ends the process.
 pub fn run(start: fn(&Setup) -> Result<Route, BoxError>) -> ExitCode {
     quire_aws::start::main(async move {
-        let Route { mut router, tokens } = start(&Setup::from_env()?)?;
+        let Route { mut router, tokens, negotiation } = start(&Setup::from_env()?)?;
         if let Some(tokens) = tokens {
             tokens.warm().await;
             router = router.layer(Extension(tokens));
         }
-        lambda_http::run(MapRequest::new(layer::around(router), path::restore)).await
+        lambda_http::run(MapRequest::new(layer::around(router, negotiation), path::restore)).await
     })
 }

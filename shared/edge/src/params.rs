@@ -6,12 +6,14 @@ use axum::{
     extract::{FromRequestParts, RawPathParams},
     http::request::Parts,
 };
-use quire_app::Error;
+use quire_app::{
+    Error,
+    input::{self, Input},
+};
 use quire_domain::{
     error::Kind,
     id::{CommentId, PostId, UserId},
 };
-use serde::de::DeserializeOwned;
 
 use crate::problem::Problem;
 
@@ -56,13 +58,12 @@ impl<S: Send + Sync, T: PathId> FromRequestParts<S> for Id<T> {
 #[derive(Debug, Clone)]
 pub struct Query<T>(pub T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+impl<S: Send + Sync, T: Input> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        match axum::extract::Query::try_from_uri(&parts.uri) {
-            Ok(axum::extract::Query(query)) => Ok(Self(query)),
-            Err(_) => Err(Problem::malformed("The query has a parameter of the wrong form, or one twice")),
-        }
+        let parameters = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+        let axum::extract::Query(parameters) = parameters.map_err(|_| Problem::malformed("The query cannot be read"))?;
+        Ok(Self(input::read_query(parameters)?))
     }
 }

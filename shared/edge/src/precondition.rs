@@ -21,10 +21,15 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
             Some(tags) if tags.iter().any(|tag| tag == "*") => return Ok(Self(Precondition::None)),
             Some(tags) => tags,
         };
-        // A weak tag, or one that is not of ours, matches no version.
-        let versions = tags.iter().filter_map(|tag| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok());
+        let versions = tags.iter().filter_map(|tag| version(tag));
         Ok(Self(Precondition::OneOf(versions.collect())))
     }
+}
+
+/// The version of a strong tag of ours, in whatever form it was read; another tag matches no version.
+fn version(tag: &str) -> Option<u64> {
+    let tag = tag.strip_prefix('"')?.strip_suffix('"')?;
+    tag.split('-').next()?.parse().ok()
 }
 
 /// The strong tag of a version.
@@ -35,7 +40,8 @@ pub(crate) fn etag(version: u64) -> String {
 /// Whether `If-None-Match` names this tag, by weak comparison.
 pub(crate) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
     let tags = tags(headers, &header::IF_NONE_MATCH).ok().flatten().unwrap_or_default();
-    tags.iter().any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+    let opaque = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();
+    tags.iter().any(|tag| tag == "*" || opaque(tag) == opaque(etag))
 }
 
 /// The tags of a list header. Our own tags have no commas.

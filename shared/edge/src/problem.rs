@@ -1,7 +1,7 @@
 //! Problem details (RFC 9457): what each failure looks like to a client, and to the operator.
 
 use axum::{
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use quire_domain::{
@@ -9,6 +9,8 @@ use quire_domain::{
     error::{Credentials, Kind},
 };
 use serde::Serialize;
+
+use crate::document::Document;
 
 /// A result whose error is a [`Problem`].
 pub type Result<T, E = Problem> = std::result::Result<T, E>;
@@ -24,12 +26,12 @@ pub struct Problem {
     title: &'static str,
     detail: Option<String>,
     errors: Vec<FieldError>,
-    challenge: Option<&'static str>,
+    headers: HeaderMap,
 }
 
 /// The document, as `docs/api.md` describes it.
 #[derive(Serialize)]
-struct Document<'a> {
+pub struct ProblemView<'a> {
     #[serde(rename = "type")]
     kind: String,
     title: &'a str,
@@ -37,11 +39,11 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<FieldDocument<'a>>,
+    errors: Vec<FieldProblem<'a>>,
 }
 
 #[derive(Serialize)]
-struct FieldDocument<'a> {
+struct FieldProblem<'a> {
     pointer: &'a str,
     detail: &'a str,
 }
@@ -49,7 +51,7 @@ struct FieldDocument<'a> {
 impl Problem {
     /// A problem with a stable name and one sentence.
     pub fn new(status: StatusCode, name: &'static str, title: &'static str) -> Self {
-        Self { status, name, title, detail: None, errors: Vec::new(), challenge: None }
+        Self { status, name, title, detail: None, errors: Vec::new(), headers: HeaderMap::new() }
     }
 
     /// A failure of ours, of which a client needs to know nothing more.
@@ -59,14 +61,34 @@ impl Problem {
 
     pub(crate) fn unavailable() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The service is not available for the moment")
+            .with_header(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER))
     }
 
     pub(crate) fn malformed(detail: impl Into<String>) -> Self {
         Self { detail: Some(detail.into()), ..Self::new(StatusCode::BAD_REQUEST, "malformed", "The request cannot be read") }
     }
 
+    pub(crate) fn unsupported(detail: &str) -> Self {
+        let problem = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body is in a form that is not known here");
+        Self { detail: Some(detail.to_owned()), ..problem }
+    }
+
+    pub(crate) fn not_acceptable() -> Self {
+        let problem = Self::new(StatusCode::NOT_ACCEPTABLE, "not-acceptable", "No form of the reply is one that you accept");
+        Self { detail: Some("Replies are application/json, application/xml or application/x-protobuf".to_owned()), ..problem }
+    }
+
+    /// The problem with a header of its own.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
     fn unauthenticated(credentials: Credentials) -> Self {
-        let problem = |name, title, challenge| Self { challenge: Some(challenge), ..Self::new(StatusCode::UNAUTHORIZED, name, title) };
+        let problem = |name, title, challenge| {
+            Self::new(StatusCode::UNAUTHORIZED, name, title).with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+        };
         match credentials {
             Credentials::Missing => problem("sign-in-required", "Sign in first", "Bearer realm=\"quire\""),
             Credentials::InvalidToken => problem("invalid-token", "The access token is not valid", "Bearer realm=\"quire\", error=\"invalid_token\""),
@@ -114,23 +136,16 @@ impl From<Error> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self { status, name, title, detail, errors, challenge } = self;
-        let document = Document {
+        let Self { status, name, title, detail, errors, headers } = self;
+        let view = ProblemView {
             kind: format!("urn:quire:problem:{name}"),
             title,
             status: status.as_u16(),
             detail: detail.as_deref(),
-            errors: errors.iter().map(|error| FieldDocument { pointer: &error.pointer, detail: &error.message }).collect(),
+            errors: errors.iter().map(|error| FieldProblem { pointer: &error.pointer, detail: &error.message }).collect(),
         };
-        // A document of strings and numbers always serialises.
-        let body = serde_json::to_vec(&document).unwrap_or_default();
-        let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
-        if let Some(challenge) = challenge {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-        }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
-        }
+        let mut response = Document::problem(status, &view);
+        response.headers_mut().extend(headers);
         response
     }
 }

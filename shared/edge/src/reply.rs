@@ -1,27 +1,19 @@
 //! Replies: the type says the status.
 
 use axum::{
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    extract::RawQuery,
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use quire_app::{
-    comments::CommentView,
-    keys::JwksView,
-    page::{PageRequest, PageView},
-    posts::PostView,
-    users::UserView,
-};
+use quire_app::{comments::CommentView, keys::JwksView, page::PageView, posts::PostView, users::UserView};
 use quire_domain::signing::CACHE_SECONDS;
 use serde::Serialize;
 
-use crate::{
-    precondition::{etag, is_known},
-    problem::Problem,
-};
+use crate::{document::Document, precondition::etag, problem::Problem, wire::Wire};
 
 /// A view that has versions.
 pub trait Versioned {
-    /// Its strong entity tag.
+    /// Its strong entity tag, in its JSON form.
     fn etag(&self) -> String;
 }
 
@@ -44,35 +36,13 @@ impl Versioned for UserView {
     }
 }
 
-/// 200 with an entity and its tag, or 304 if the client has it. Caches keep it and ask each time.
+/// 200 with an entity and its tag, or 304 if the client of a GET has it.
 #[derive(Debug)]
-pub struct Entity<T> {
-    view: T,
-    is_known: bool,
-}
+pub struct Entity<T>(pub T);
 
-impl<T: Versioned> Entity<T> {
-    /// A reply to a request with these headers.
-    pub fn new(view: T, request: &HeaderMap) -> Self {
-        let is_known = is_known(request, &view.etag());
-        Self { view, is_known }
-    }
-
-    /// A reply to a change, which is never "not modified".
-    pub fn changed(view: T) -> Self {
-        Self { view, is_known: false }
-    }
-}
-
-impl<T: Versioned + Serialize> IntoResponse for Entity<T> {
+impl<T: Versioned + Wire + Serialize> IntoResponse for Entity<T> {
     fn into_response(self) -> Response {
-        let Self { view, is_known } = self;
-        let mut response = if is_known { StatusCode::NOT_MODIFIED.into_response() } else { json(StatusCode::OK, &view) };
-        tag(&mut response, &view.etag());
-        let headers = response.headers_mut();
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-        headers.insert(header::VARY, HeaderValue::from_static("authorization"));
-        response
+        tagged(Document::reply(StatusCode::OK, &self.0), &self.0.etag())
     }
 }
 
@@ -98,65 +68,66 @@ impl<T> Created<T> {
     }
 }
 
-impl<T: Serialize> IntoResponse for Created<T> {
+impl<T: Wire + Serialize> IntoResponse for Created<T> {
     fn into_response(self) -> Response {
         let Self { path, etag, view } = self;
-        let mut response = json(StatusCode::CREATED, &view);
+        let mut response = Document::reply(StatusCode::CREATED, &view);
         if let Ok(path) = HeaderValue::from_str(&path) {
             response.headers_mut().insert(header::LOCATION, path);
         }
-        if let Some(etag) = etag {
-            tag(&mut response, &etag);
+        match etag {
+            Some(etag) => tagged(response, &etag),
+            None => response,
         }
-        response
     }
 }
 
-/// 200 with a page, and a link to the next one (RFC 8288).
+/// 200 with a page, and a link to the next one (RFC 8288): the same query with another cursor.
 #[derive(Debug)]
 pub struct List<T> {
     page: PageView<T>,
-    next: Option<String>,
+    query: Option<String>,
 }
 
 impl<T> List<T> {
-    /// A page. `kept` are the other parameters that the next page's query has again, each with an `&` behind it.
-    pub fn new(page: PageView<T>, request: &PageRequest, kept: &str) -> Self {
-        let limit = request.limit.map(|limit| format!("limit={limit}&")).unwrap_or_default();
-        let next = page.next_cursor.as_ref().map(|cursor| format!("<?{kept}{limit}cursor={cursor}>; rel=\"next\""));
-        Self { page, next }
+    /// A page for a request with this query.
+    pub fn new(page: PageView<T>, RawQuery(query): RawQuery) -> Self {
+        Self { page, query }
     }
 }
 
-impl<T: Serialize> IntoResponse for List<T> {
+impl<T> IntoResponse for List<T>
+where
+    PageView<T>: Wire + Serialize,
+{
     fn into_response(self) -> Response {
-        let mut response = json(StatusCode::OK, &self.page);
-        if let Some(next) = self.next.and_then(|next| HeaderValue::from_str(&next).ok()) {
-            response.headers_mut().insert(header::LINK, next);
+        let Self { page, query } = self;
+        let mut response = Document::reply(StatusCode::OK, &page);
+        if let Some(cursor) = page.next_cursor {
+            let kept = query.as_deref().unwrap_or_default().split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
+            let next: String = kept.map(|pair| format!("{pair}&")).collect();
+            if let Ok(link) = HeaderValue::from_str(&format!("<?{next}cursor={cursor}>; rel=\"next\"")) {
+                response.headers_mut().insert(header::LINK, link);
+            }
         }
         response
     }
 }
 
-/// 200 with the key set, which everybody may keep for as long as the keys allow.
+/// 200 with the key set, which is JSON by its nature (RFC 7517), and which everybody may keep for as long as the keys allow.
 pub fn key_set(keys: &JwksView) -> Response {
-    let mut response = json(StatusCode::OK, keys);
-    if let Ok(value) = HeaderValue::from_str(&format!("public, max-age={CACHE_SECONDS}")) {
-        response.headers_mut().insert(header::CACHE_CONTROL, value);
-    }
-    response
-}
-
-/// A JSON document.
-fn json(status: StatusCode, view: &impl Serialize) -> Response {
-    match serde_json::to_vec(view) {
-        Ok(body) => (status, [(header::CONTENT_TYPE, "application/json")], body).into_response(),
+    match serde_json::to_vec(keys) {
+        Ok(body) => {
+            let caching = format!("public, max-age={CACHE_SECONDS}");
+            ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, &caching)], body).into_response()
+        }
         Err(error) => Problem::from(quire_app::Error::internal("writing a reply", error)).into_response(),
     }
 }
 
-fn tag(response: &mut Response, etag: &str) {
+fn tagged(mut response: Response, etag: &str) -> Response {
     if let Ok(etag) = HeaderValue::from_str(etag) {
         response.headers_mut().insert(header::ETAG, etag);
     }
+    response
 }

@@ -4,7 +4,11 @@
 
 use std::process::ExitCode;
 
-use axum::{Router, extract::State, routing::get};
+use axum::{
+    Router,
+    extract::{RawQuery, State},
+    routing::get,
+};
 use quire_app::{
     comments::{CommentView, Comments},
     page::PageRequest,
@@ -27,6 +31,7 @@ async fn handle(
     Anyone(call): Anyone,
     Id(post): Id<PostId>,
     Query(page): Query<PageRequest>,
+    query: RawQuery,
 ) -> Result<List<CommentView>> {
-    Ok(List::new(comments.list(&call, post, &page).await?, &page, ""))
+    Ok(List::new(comments.list(&call, post, &page).await?, query))
 }

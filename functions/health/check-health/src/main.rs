@@ -15,7 +15,7 @@ fn main() -> ExitCode {
 
 fn route(setup: &Setup) -> Result<Route, BoxError> {
     let router = Router::new().route("/health/live", get(live)).route("/health/ready", get(ready));
-    Ok(Route::public(router.with_state(Health::new(setup.store()?))))
+    Ok(Route::fixed(router.with_state(Health::new(setup.store()?))))
 }
 
 async fn live() -> StatusCode {

@@ -14,7 +14,7 @@ fn main() -> ExitCode {
 }
 
 fn route(setup: &Setup) -> Result<Route, BoxError> {
-    Ok(Route::public(Router::new().route("/.well-known/jwks.json", get(handle)).with_state(Keys::new(setup.store()?))))
+    Ok(Route::fixed(Router::new().route("/.well-known/jwks.json", get(handle)).with_state(Keys::new(setup.store()?))))
 }
 
 async fn handle(State(keys): State<Keys>, Public(call): Public) -> Result<Response> {

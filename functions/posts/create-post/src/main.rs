@@ -6,8 +6,9 @@
 use std::process::ExitCode;
 
 use axum::{Router, extract::State, routing::post};
-use quire_app::posts::{NewPost, PostView, Posts};
+use quire_app::posts::{PostView, Posts};
 use quire_aws::{BoxError, Setup};
+use quire_domain::post::Draft;
 use quire_edge::{Body, Created, Result, Route, SignedIn};
 
 fn main() -> ExitCode {
@@ -19,7 +20,7 @@ fn route(setup: &Setup) -> Result<Route, BoxError> {
     Ok(Route::with_tokens(router, setup.tokens()?))
 }
 
-async fn handle(State(posts): State<Posts>, SignedIn(call): SignedIn, Body(input): Body<NewPost>) -> Result<Created<PostView>> {
+async fn handle(State(posts): State<Posts>, SignedIn(call): SignedIn, Body(input): Body<Draft>) -> Result<Created<PostView>> {
     let post = posts.create(&call, input).await?;
     Ok(Created::at(format!("/api/v1/posts/{}", post.post_id), post))
 }

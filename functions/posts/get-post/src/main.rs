@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use axum::{Router, extract::State, http::HeaderMap, routing::get};
+use axum::{Router, extract::State, routing::get};
 use quire_app::posts::{PostView, Posts};
 use quire_aws::{BoxError, Setup};
 use quire_domain::id::PostId;
@@ -19,6 +19,6 @@ fn route(setup: &Setup) -> Result<Route, BoxError> {
     Ok(Route::with_tokens(router, setup.tokens()?))
 }
 
-async fn handle(State(posts): State<Posts>, Anyone(call): Anyone, Id(id): Id<PostId>, headers: HeaderMap) -> Result<Entity<PostView>> {
-    Ok(Entity::new(posts.get(&call, id).await?, &headers))
+async fn handle(State(posts): State<Posts>, Anyone(call): Anyone, Id(id): Id<PostId>) -> Result<Entity<PostView>> {
+    Ok(Entity(posts.get(&call, id).await?))
 }

@@ -4,22 +4,30 @@
 
 use std::process::ExitCode;
 
-use axum::{Router, extract::State, routing::get};
+use axum::{
+    Router,
+    extract::{RawQuery, State},
+    routing::get,
+};
 use quire_app::{
-    Error,
+    input::{Fields, Input},
     page::PageRequest,
     posts::{PostListItem, Posts},
 };
 use quire_aws::{BoxError, Setup};
 use quire_domain::id::UserId;
 use quire_edge::{Anyone, List, Query, Result, Route};
-use serde::Deserialize;
 
-#[derive(Deserialize)]
 struct Parameters {
-    author: Option<String>,
-    limit: Option<u64>,
-    cursor: Option<String>,
+    author: Option<UserId>,
+    page: PageRequest,
+}
+
+impl Input for Parameters {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let (author, page) = (fields.optional("author", str::parse), PageRequest::read(fields));
+        Some(Self { author: author?, page: page? })
+    }
 }
 
 fn main() -> ExitCode {
@@ -31,10 +39,15 @@ fn route(setup: &Setup) -> Result<Route, BoxError> {
     Ok(Route::with_tokens(router, setup.tokens()?))
 }
 
-async fn handle(State(posts): State<Posts>, Anyone(call): Anyone, Query(parameters): Query<Parameters>) -> Result<List<PostListItem>> {
-    let Parameters { author, limit, cursor } = parameters;
-    let page = PageRequest { limit, cursor };
-    let Some(author) = author else { return Ok(List::new(posts.list_published(&call, &page).await?, &page, "")) };
-    let owner: UserId = author.parse().map_err(|_| Error::field("/author", "is not an id"))?;
-    Ok(List::new(posts.list_owned(&call, owner, &page).await?, &page, &format!("author={owner}&")))
+async fn handle(
+    State(posts): State<Posts>,
+    Anyone(call): Anyone,
+    Query(Parameters { author, page }): Query<Parameters>,
+    query: RawQuery,
+) -> Result<List<PostListItem>> {
+    let page = match author {
+        None => posts.list_published(&call, &page).await?,
+        Some(author) => posts.list_owned(&call, author, &page).await?,
+    };
+    Ok(List::new(page, query))
 }

@@ -6,10 +6,10 @@
 use std::process::ExitCode;
 
 use axum::{Router, extract::State, routing::patch};
-use quire_app::posts::{PostChanges, PostView, Posts};
+use quire_app::posts::{PostView, Posts};
 use quire_aws::{BoxError, Setup};
-use quire_domain::id::PostId;
-use quire_edge::{Body, Entity, Id, IfMatch, Result, Route, SignedIn};
+use quire_domain::{id::PostId, post::PostPatch};
+use quire_edge::{Entity, Id, IfMatch, Patch, Result, Route, SignedIn};
 
 fn main() -> ExitCode {
     quire_edge::run(route)
@@ -25,7 +25,7 @@ async fn handle(
     SignedIn(call): SignedIn,
     Id(id): Id<PostId>,
     IfMatch(precondition): IfMatch,
-    Body(changes): Body<PostChanges>,
+    Patch(patch): Patch<PostPatch>,
 ) -> Result<Entity<PostView>> {
-    Ok(Entity::changed(posts.update(&call, id, changes, precondition).await?))
+    Ok(Entity(posts.update(&call, id, patch, precondition).await?))
 }

@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use axum::{Router, extract::State, http::HeaderMap, routing::get};
+use axum::{Router, extract::State, routing::get};
 use quire_app::users::{UserView, Users};
 use quire_aws::{BoxError, Setup};
 use quire_domain::id::UserId;
@@ -19,6 +19,6 @@ fn route(setup: &Setup) -> Result<Route, BoxError> {
     Ok(Route::with_tokens(router, setup.tokens()?))
 }
 
-async fn handle(State(users): State<Users>, Anyone(call): Anyone, Id(id): Id<UserId>, headers: HeaderMap) -> Result<Entity<UserView>> {
-    Ok(Entity::new(users.get(&call, id).await?, &headers))
+async fn handle(State(users): State<Users>, Anyone(call): Anyone, Id(id): Id<UserId>) -> Result<Entity<UserView>> {
+    Ok(Entity(users.get(&call, id).await?))
 }

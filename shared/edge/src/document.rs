@@ -1,0 +1,126 @@
+//! Documents that leave: made of a view by a handler, written down in the form that the client accepts by the layer around it.
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use quire_app::Error;
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::{format::Format, precondition::is_known, problem::Problem, wire::Wire};
+
+/// A view that is not written down yet.
+#[derive(Clone)]
+pub(crate) struct Document {
+    json: Vec<u8>,
+    element: &'static str,
+    protobuf: fn(Value) -> Result<Vec<u8>, quire_proto::Error>,
+    is_problem: bool,
+}
+
+impl Document {
+    /// A view as a response whose body comes later.
+    pub(crate) fn reply<T: Wire + Serialize>(status: StatusCode, view: &T) -> Response {
+        match serde_json::to_vec(view) {
+            Ok(json) => Self::of::<T>(json, false).into_response(status),
+            Err(error) => Problem::from(Error::internal("writing a reply", error)).into_response(),
+        }
+    }
+
+    /// A problem as a response whose body comes later.
+    pub(crate) fn problem<T: Wire + Serialize>(status: StatusCode, problem: &T) -> Response {
+        // A document of strings and numbers always serialises.
+        Self::of::<T>(serde_json::to_vec(problem).unwrap_or_default(), true).into_response(status)
+    }
+
+    fn of<T: Wire>(json: Vec<u8>, is_problem: bool) -> Self {
+        Self { json, element: T::ELEMENT, protobuf: quire_proto::encode::<T::Message>, is_problem }
+    }
+
+    fn into_response(self, status: StatusCode) -> Response {
+        let mut response = status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+
+    fn write(self, format: Format) -> Result<Vec<u8>, Error> {
+        let value = |json: &[u8]| serde_json::from_slice::<Value>(json).map_err(|error| Error::internal("reading a reply", error));
+        match format {
+            Format::Json => Ok(self.json),
+            Format::Xml => {
+                let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
+                let value = value(&self.json)?;
+                quick_xml::se::to_writer_with_root(&mut text, self.element, &value).map_err(|error| Error::internal("writing XML", error))?;
+                Ok(text.into_bytes())
+            }
+            Format::Protobuf => (self.protobuf)(value(&self.json)?).map_err(|error| Error::internal("writing a message", error)),
+        }
+    }
+}
+
+/// What a reply depends on in its request.
+pub(crate) struct Wanted {
+    format: Format,
+    method: Method,
+    headers: HeaderMap,
+}
+
+impl Wanted {
+    /// By a request with this method and these headers.
+    pub(crate) fn new(format: Format, method: &Method, headers: &HeaderMap) -> Self {
+        Self { format, method: method.clone(), headers: headers.clone() }
+    }
+
+    /// The response with its body, its tag and what caches may do with it; 304 if the client has it (RFC 9110, section 13.1.2).
+    pub(crate) fn finish(&self, mut response: Response) -> Response {
+        if let Some(document) = response.extensions_mut().remove::<Document>() {
+            let is_problem = document.is_problem;
+            match document.write(self.format) {
+                Ok(body) => self.fill(&mut response, body, is_problem),
+                Err(error) => return Wanted::new(Format::Json, &self.method, &self.headers).finish(Problem::from(error).into_response()),
+            }
+        }
+        response
+    }
+
+    fn fill(&self, response: &mut Response, body: Vec<u8>, is_problem: bool) {
+        let is_read = matches!(self.method, Method::GET | Method::HEAD) && response.status() == StatusCode::OK;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.format.content_type(is_problem)));
+        headers.append(header::VARY, HeaderValue::from_static("accept, authorization"));
+        let tag = match headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()?.strip_suffix('"')) {
+            Some(tag) => Some(format!("{tag}{}\"", self.format.tag_suffix())),
+            None => is_read.then(|| weak_tag(&body)),
+        };
+        if let Some(tag) = tag.as_deref().and_then(|tag| HeaderValue::from_str(tag).ok()) {
+            headers.insert(header::ETAG, tag);
+        }
+        if is_read && !headers.contains_key(header::CACHE_CONTROL) {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(self.caching()));
+        }
+        if is_read && tag.is_some_and(|tag| is_known(&self.headers, &tag)) {
+            headers.remove(header::CONTENT_TYPE);
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+        } else if self.method != Method::HEAD {
+            *response.body_mut() = Body::from(body);
+        }
+    }
+
+    /// What nobody in particular sees may be kept by caches between; what an account sees is checked each time, so that it sees its own
+    /// writes at once.
+    fn caching(&self) -> &'static str {
+        if self.headers.contains_key(header::AUTHORIZATION) {
+            "private, no-cache"
+        } else {
+            "public, max-age=0, s-maxage=30, stale-while-revalidate=60"
+        }
+    }
+}
+
+/// The tag of a document without versions: the same bytes have the same tag.
+fn weak_tag(body: &[u8]) -> String {
+    format!("W/\"{}\"", hex::encode(&Sha256::digest(body)[..12]))
+}
