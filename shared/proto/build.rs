@@ -1,0 +1,30 @@
+//! Compiles `proto/` into Rust, without `protoc`.
+
+use std::{env, error::Error, fs, path::Path};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let sources = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
+    println!("cargo::rerun-if-changed={}", sources.display());
+    let mut files = Vec::new();
+    for entry in fs::read_dir(sources.join("quire/v1"))? {
+        files.push(format!("quire/v1/{}", entry?.file_name().to_str().ok_or("a file's name is not UTF-8")?));
+    }
+    files.sort();
+
+    // The source info holds the comments, which become documentation.
+    let mut compiler = protox::Compiler::new([&sources])?;
+    compiler.include_source_info(true).include_imports(true).open_files(&files)?;
+    let descriptors = Path::new(&env::var("OUT_DIR")?).join("descriptors.binpb");
+    fs::write(&descriptors, compiler.encode_file_descriptor_set())?;
+
+    // What the functions do not use would still have to be compiled.
+    buffa_build::Config::new()
+        .descriptor_set(descriptors)
+        .files(&files)
+        .file_per_package(true)
+        .generate_json(true)
+        .generate_views(false)
+        .generate_with_setters(false)
+        .preserve_unknown_fields(false)
+        .compile()
+}
