@@ -36,12 +36,13 @@ fn cases() -> Vec<Case> {
         "roles": ["reader", "author"], "createdAt": TIME, "updatedAt": LATER, "version": 3,
     });
     let summary = json!({
-        "postId": "p1", "authorId": "u1", "title": "Hello", "slug": "hello", "status": "scheduled", "createdAt": TIME, "updatedAt": LATER, "version": 2,
-        "publishedAt": TIME, "publishAt": LATER, "excerpt": "In short", "tags": ["rust", "aws"], "coverUrl": "https://example.org/a.png",
-        "language": "en-GB", "canonicalUrl": "https://example.org/a",
+        "postId": "p1", "authorId": "u1", "title": "Hello", "slug": "hello", "status": "scheduled",
+        "createdAt": TIME, "updatedAt": LATER, "version": 2, "publishedAt": TIME, "publishAt": LATER, "excerpt": "In short",
+        "tags": ["rust", "aws"], "coverUrl": "https://example.org/a.png", "language": "en-GB", "canonicalUrl": "https://example.org/a",
     });
     let revision = json!({
-        "postId": "p1", "authorId": "u1", "title": "Hello", "updatedAt": LATER, "version": 2, "excerpt": "In short", "tags": ["rust"], "language": "en",
+        "postId": "p1", "authorId": "u1", "title": "Hello", "updatedAt": LATER, "version": 2, "excerpt": "In short",
+        "tags": ["rust"], "language": "en",
     });
     let comment = json!({
         "commentId": "c1", "postId": "p1", "authorId": "u2", "parentId": "c0", "depth": 4, "content": "Well said", "status": "approved",
@@ -89,7 +90,8 @@ fn cases() -> Vec<Case> {
         case::<Tag>(tag.clone()),
         page::<TagPage>(tag),
         case::<Problem>(json!({
-            "type": "urn:quire:problem:invalid-input", "title": "The input is not valid", "status": 422, "detail": "Two fields are wrong", "errors": [wrong, wrong],
+            "type": "urn:quire:problem:invalid-input", "title": "The input is not valid", "status": 422,
+            "detail": "Two fields are wrong", "errors": [wrong, wrong],
         })),
         case::<FieldProblem>(wrong),
     ]
