@@ -9,7 +9,7 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use minijinja::{AutoEscape, Environment, context};
+use minijinja::{AutoEscape, Environment, context, value::Serde};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -26,7 +26,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let hash = BASE64_STANDARD.encode(Sha256::digest(&style));
     fs::write(out.join("openapi.json"), serde_json::to_string(&contract)?)?;
     fs::write(out.join("page.html"), page(&contract, &template, &style)?)?;
-    fs::write(out.join("policy.txt"), format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"))?;
+    fs::write(
+        out.join("policy.txt"),
+        format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    )?;
     fs::write(out.join("routes.rs"), routes(&contract))?;
     Ok(())
 }
@@ -34,7 +37,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Each path and its methods, as the text of a Rust slice.
 fn routes(contract: &Value) -> String {
     let paths: BTreeMap<_, _> = contract["paths"].as_object().into_iter().flatten().collect();
-    let entries: String = paths.into_iter().map(|(path, item)| format!("({path:?}, &{:?}), ", methods(item).into_iter().collect::<Vec<_>>())).collect();
+    let entries: String =
+        paths.into_iter().map(|(path, item)| format!("({path:?}, &{:?}), ", methods(item).into_iter().collect::<Vec<_>>())).collect();
     format!("&[{entries}]")
 }
 
@@ -56,8 +60,8 @@ fn page(contract: &Value, template: &str, style: &str) -> Result<String, minijin
     environment.add_filter("resolved", move |value: minijinja::Value| {
         let value = serde_json::to_value(&value).unwrap_or_default();
         let target = value["$ref"].as_str().and_then(|reference| root.pointer(reference.trim_start_matches('#')));
-        minijinja::Value::from_serialize(target.unwrap_or(&value))
+        minijinja::Value::from(Serde(target.unwrap_or(&value)))
     });
     environment.add_template("page", template)?;
-    environment.get_template("page")?.render(context! { contract, style })
+    environment.get_template("page")?.render(context! { contract => Serde(contract), style })
 }

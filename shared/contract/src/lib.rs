@@ -12,10 +12,20 @@ pub const PAGE_POLICY: &str = include_str!(concat!(env!("OUT_DIR"), "/policy.txt
 /// Each path of the contract with its methods, sorted; `GET` brings `HEAD`, and all have `OPTIONS`.
 pub const ROUTES: &[(&str, &[&str])] = include!(concat!(env!("OUT_DIR"), "/routes.rs"));
 
-/// The methods of the path that `path` is an instance of; paths without parameters come first, as at the gateway.
+/// The methods of an address.
 pub fn methods(path: &str) -> Option<&'static [&'static str]> {
+    find(path).map(|(_, methods)| methods)
+}
+
+/// The path of the contract that an address is an instance of.
+pub fn template(path: &str) -> Option<&'static str> {
+    find(path).map(|(template, _)| template)
+}
+
+/// Paths without parameters come first, as at the gateway.
+fn find(path: &str) -> Option<(&'static str, &'static [&'static str])> {
     let matching = ROUTES.iter().filter(|(template, _)| matches(template, path));
-    matching.min_by_key(|(template, _)| template.matches('{').count()).map(|(_, methods)| *methods)
+    matching.min_by_key(|(template, _)| template.matches('{').count()).copied()
 }
 
 fn matches(template: &str, path: &str) -> bool {
