@@ -67,7 +67,7 @@ async fn a_correlation_id_is_echoed_if_it_is_well_formed_and_made_otherwise() {
 #[tokio::test]
 async fn a_body_that_is_no_json_is_malformed() {
     let quire = Quire::start().await;
-    let bodies: [&[u8]; 13] = [
+    let bodies: [&[u8]; 14] = [
         b"",
         b"   ",
         b"{",
