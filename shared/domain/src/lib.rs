@@ -11,6 +11,7 @@ pub mod limits;
 pub mod moderation;
 pub mod policy;
 pub mod post;
+pub mod rate;
 pub mod signing;
 pub mod slug;
 pub mod text;

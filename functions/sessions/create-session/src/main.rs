@@ -17,7 +17,7 @@ fn main() -> ExitCode {
 fn route(setup: &Setup) -> Result<Route, BoxError> {
     let vault = Kms::new(&setup.aws, setup.environment.get("SIGNING_KEY_ID")?);
     let sessions = Sessions::new(setup.store()?, Arc::new(vault), setup.issuer()?);
-    Ok(Route::public(Router::new().route("/api/v1/sessions", post(handle)).with_state(sessions)))
+    Ok(Route::public(Router::new().route("/api/v1/sessions", post(handle)).with_state(sessions)).with_rates(setup.rates()?))
 }
 
 async fn handle(State(sessions): State<Sessions>, Public(call): Public, Body(input): Body<NewSession>) -> Result<Created<SessionView>> {
