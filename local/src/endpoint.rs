@@ -11,6 +11,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinSet};
 use uuid::Uuid;
 
@@ -128,6 +129,11 @@ impl Endpoint {
             self.authorize(function, instance, service_name, operation, &body)?;
         }
         let Some(fault) = self.faults.meet(&call) else {
+            if service_name == "dynamodb" && function.is_some() && self.faults.measures() {
+                let response = service.call(operation, with_capacity(&body)).await;
+                self.faults.note(&call, capacity(response.body()));
+                return Ok(response);
+            }
             return Ok(service.call(operation, body).await);
         };
         match &fault.action {
@@ -198,6 +204,25 @@ impl Endpoint {
             );
             ServiceError::client("AccessDeniedException", message)
         })
+    }
+}
+
+/// A call of DynamoDB that asks for the capacity that it consumes.
+fn with_capacity(body: &Bytes) -> Bytes {
+    let mut request: Value = serde_json::from_slice(body).unwrap_or_default();
+    if let Some(members) = request.as_object_mut() {
+        members.insert("ReturnConsumedCapacity".into(), "TOTAL".into());
+    }
+    request.to_string().into()
+}
+
+/// Capacity units in a reply: of one table, or of each.
+fn capacity(body: &Bytes) -> f64 {
+    let reply: Value = serde_json::from_slice(body).unwrap_or_default();
+    let units = |consumed: &Value| consumed["CapacityUnits"].as_f64().unwrap_or_default();
+    match &reply["ConsumedCapacity"] {
+        Value::Array(tables) => tables.iter().map(units).sum(),
+        consumed => units(consumed),
     }
 }
 

@@ -122,6 +122,8 @@ type Kill = Arc<dyn Fn(&str) + Send + Sync>;
 struct State {
     rules: Vec<(Rule, Arc<watch::Sender<usize>>)>,
     calls: VecDeque<Call>,
+    /// What calls of DynamoDB have consumed, while it is measured.
+    consumed: Option<Vec<(Call, f64)>>,
     kill: Option<Kill>,
 }
 
@@ -166,6 +168,24 @@ impl Faults {
             state.calls.pop_front();
         }
         state.calls.push_back(call.clone());
+    }
+
+    /// Measures from now on what calls of functions consume of DynamoDB, and gives what was measured since the last time: each call with
+    /// its capacity units, in the order of their replies.
+    pub fn consumed(&self) -> Vec<(Call, f64)> {
+        self.state().consumed.replace(Vec::new()).unwrap_or_default()
+    }
+
+    /// Whether consumption is measured.
+    pub(crate) fn measures(&self) -> bool {
+        self.state().consumed.is_some()
+    }
+
+    /// Notes what a call has consumed.
+    pub(crate) fn note(&self, call: &Call, units: f64) {
+        if let Some(consumed) = &mut self.state().consumed {
+            consumed.push((call.clone(), units));
+        }
     }
 
     /// What must happen to a call.
