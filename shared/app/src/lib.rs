@@ -18,6 +18,7 @@ pub mod ports;
 pub mod posts;
 pub mod sessions;
 pub mod tokens;
+pub mod user_changes;
 pub mod users;
 
 pub use call::{Call, IdempotencyKey};

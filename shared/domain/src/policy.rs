@@ -172,7 +172,9 @@ mod tests {
             let principal = Principal::User { id: me, roles: [role].into() };
             for (action, expected) in cases.into_iter().chain(always_own).chain(for_admins) {
                 let expected = match (role, action) {
-                    (Admin, SeeEmail | EditUser | ListUsers | SwitchUser | AssignRoles) | (Editor, SeeUnpublishedPost | SeeUnapprovedComment) => (true, true),
+                    (Admin, SeeEmail | EditUser | ListUsers | SwitchUser | AssignRoles) | (Editor, SeeUnpublishedPost | SeeUnapprovedComment) => {
+                        (true, true)
+                    }
                     _ => expected,
                 };
                 let actual = (allows(&principal, action, Some(me)), allows(&principal, action, Some(other)));
