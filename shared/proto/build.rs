@@ -7,7 +7,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={}", sources.display());
     let mut files = Vec::new();
     for entry in fs::read_dir(sources.join("quire/v1"))? {
-        files.push(format!("quire/v1/{}", entry?.file_name().to_str().ok_or("a file's name is not UTF-8")?));
+        let name = entry?.file_name().into_string().map_err(|_| "a file's name is not UTF-8")?;
+        if name.ends_with(".proto") {
+            files.push(format!("quire/v1/{name}"));
+        }
     }
     files.sort();
 

@@ -4,6 +4,7 @@ mod comments;
 mod contention;
 mod fields;
 mod forge;
+mod forms;
 mod health;
 mod http;
 mod idempotency;

@@ -38,8 +38,8 @@ async fn a_draft_is_created_and_published_with_its_version_as_its_tag() {
     assert!(is_time(&published["publishedAt"]));
     let got = quire.get(&path).await;
     assert_eq!(got.expect(200), published);
-    for reply in [&reply, &got] {
-        assert_eq!(["etag", "cache-control"].map(|name| reply.header(name)), [Some("\"2\""), Some("private, no-cache")]);
+    for (reply, caching) in [(&reply, "no-store"), (&got, "public, max-age=0, s-maxage=30, stale-while-revalidate=60")] {
+        assert_eq!(["etag", "cache-control"].map(|name| reply.header(name)), [Some("\"2\""), Some(caching)]);
     }
     let known = send(quire.request(Method::GET, &path).header("if-none-match", "\"2\"")).await;
     assert_eq!((known.expect(304), known.header("etag")), (Value::Null, Some("\"2\"")));

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// Function → status of its reply, or the whole result of one that is no route.
-const RESULTS: [(&str, Result<u64, &str>); 19] = [
+const RESULTS: [(&str, Result<u64, &str>); 20] = [
     ("check-health", Ok(204)),
     ("create-comment", Ok(401)),
     ("create-post", Ok(401)),
@@ -20,6 +20,7 @@ const RESULTS: [(&str, Result<u64, &str>); 19] = [
     ("list-posts", Ok(200)),
     ("list-users", Ok(401)),
     ("moderate-comment", Err(r#"{"batchItemFailures":[]}"#)),
+    ("refuse-request", Ok(405)),
     ("register-user", Ok(201)),
     ("relay-outbox", Err(r#"{"batchItemFailures":[]}"#)),
     ("replace-user", Ok(401)),

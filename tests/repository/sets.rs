@@ -38,12 +38,28 @@ fn the_first_line_of_a_function_names_its_triggers() {
     for function in stack().functions.values() {
         let source = fs::read_to_string(folder(function).join("src/main.rs")).expect("a source file");
         let first = source.lines().next().unwrap_or_default();
-        for route in &function.routes {
+        // Every GET answers HEAD too.
+        for route in function.routes.iter().filter(|route| route.method != "HEAD") {
             assert!(first.contains(&format!("`{} {}`", route.method, route.path)), "{}: {first}", function.binary);
-            assert!(source.contains(&format!(".route(\"{}\"", route.path)), "{} serves {}", function.binary, route.path);
+            let path = route.path.replace("{proxy+}", "{*path}");
+            assert!(source.contains(&format!(".route(\"{path}\"")), "{} serves {}", function.binary, route.path);
         }
         assert!(first.starts_with("//! "), "{}: {first}", function.binary);
     }
+}
+
+#[test]
+fn the_contract_and_the_template_have_the_same_routes() {
+    let routes = stack().functions.into_values().flat_map(|function| function.routes);
+    let template: BTreeSet<_> = routes.filter(|route| route.method != "ANY").map(|route| (route.path, route.method)).collect();
+    let contract: BTreeSet<_> = quire_contract::ROUTES
+        .iter()
+        .flat_map(|(path, methods)| methods.iter().map(|method| ((*path).to_owned(), (*method).to_owned())))
+        // The gateway answers preflights, and `refuse-request` all else.
+        .filter(|(_, method)| method != "OPTIONS")
+        .collect();
+    assert_eq!(template.difference(&contract).collect::<Vec<_>>(), Vec::<&(String, String)>::new(), "routes that the contract lacks");
+    assert_eq!(contract.difference(&template).collect::<Vec<_>>(), Vec::<&(String, String)>::new(), "operations that the template lacks");
 }
 
 #[test]
@@ -51,7 +67,7 @@ fn the_docs_name_every_route_function_and_limit() {
     let (api, architecture) = (doc("api.md"), doc("architecture.md"));
     for function in stack().functions.values() {
         assert!(architecture.contains(&format!("`{}`", function.binary)), "docs/architecture.md names {}", function.binary);
-        for route in &function.routes {
+        for route in function.routes.iter().filter(|route| !matches!(route.method.as_str(), "HEAD" | "ANY")) {
             let name = format!("`{} {}`", route.method, route.path);
             assert!(api.contains(&name), "docs/api.md names {name}");
         }
@@ -84,7 +100,7 @@ fn the_docs_name_every_problem() {
 }
 
 /// Texts of these files that look like names of problems and are none.
-const HEADERS: [&str; 3] = ["x-correlation-id", "no-store", "no-referrer"];
+const HEADERS: [&str; 4] = ["accept-patch", "x-correlation-id", "no-store", "no-referrer"];
 
 fn folder(function: &Function) -> std::path::PathBuf {
     let resources = folders("functions");

@@ -1,5 +1,7 @@
 //! The harness of the end-to-end tests: a local cloud for each test, on ports that the system picks, over a data folder of its own.
 
+pub mod contract;
+
 use std::{
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
@@ -300,11 +302,23 @@ fn developer() -> Credentials {
     Credentials::new(DEVELOPER_ACCESS_KEY, "any", None, None, "tests")
 }
 
-/// Sends a request and reads the reply.
+/// Sends a request, reads the reply and holds both against the contract.
 pub async fn send(request: RequestBuilder) -> Reply {
-    let response: Response = request.send().await.expect("a reply");
+    let (client, request) = request.build_split();
+    let request = request.expect("a request");
+    let asked = contract::Request {
+        method: request.method().to_string(),
+        path: request.url().path().to_owned(),
+        content_type: request.headers().get("content-type").and_then(|value| Some(value.to_str().ok()?.to_owned())),
+        body: request.body().and_then(|body| body.as_bytes()).map(<[u8]>::to_vec),
+    };
+    let response: Response = client.execute(request).await.expect("a reply");
     let (status, headers) = (response.status(), response.headers().clone());
-    Reply { status, headers, body: response.bytes().await.expect("a body").to_vec() }
+    let reply = Reply { status, headers, body: response.bytes().await.expect("a body").to_vec() };
+    if std::env::var_os("NOCONTRACT").is_none() {
+        contract::check(&asked, &reply);
+    }
+    reply
 }
 
 /// The text of a JSON value.

@@ -12,6 +12,9 @@ use sha2::{Digest, Sha256};
 
 use crate::{format::Format, precondition::is_known, problem::Problem, wire::Wire};
 
+/// RFC 9457, appendix B.
+const PROBLEM_NAMESPACE: &str = "urn:ietf:rfc:7807";
+
 /// A view that is not written down yet.
 #[derive(Clone)]
 pub(crate) struct Document {
@@ -52,7 +55,10 @@ impl Document {
             Format::Json => Ok(self.json),
             Format::Xml => {
                 let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
-                let value = value(&self.json)?;
+                let mut value = value(&self.json)?;
+                if let Some(members) = value.as_object_mut().filter(|_| self.is_problem) {
+                    members.insert("@xmlns".into(), PROBLEM_NAMESPACE.into());
+                }
                 quick_xml::se::to_writer_with_root(&mut text, self.element, &value).map_err(|error| Error::internal("writing XML", error))?;
                 Ok(text.into_bytes())
             }

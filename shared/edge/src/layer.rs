@@ -5,7 +5,7 @@ use std::{any::Any, time::Instant};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
@@ -30,8 +30,8 @@ const SECURITY: [(HeaderName, &str); 4] = [
 /// The route with everything around it.
 pub(crate) fn around(router: Router, negotiation: Negotiation) -> Router {
     router
-        .method_not_allowed_fallback(async || Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here"))
-        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .fallback(async || Problem::not_found())
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(negotiation, negotiate))
@@ -70,7 +70,8 @@ async fn observe(mut request: Request, next: Next) -> Response {
         let mut response = next.run(request).await;
         let headers = response.headers_mut();
         for (name, value) in SECURITY {
-            headers.insert(name, HeaderValue::from_static(value));
+            // A page has a policy of its own.
+            headers.entry(name).or_insert(HeaderValue::from_static(value));
         }
         if !headers.contains_key(header::CACHE_CONTROL) {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

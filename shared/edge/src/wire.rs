@@ -9,6 +9,7 @@ use quire_app::{
 };
 use quire_domain::post::Draft;
 use quire_proto::v1;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::problem::ProblemView;
 
@@ -17,7 +18,7 @@ pub trait Wire {
     /// The root element in XML.
     const ELEMENT: &'static str;
     /// The message in Protocol Buffers.
-    type Message: quire_proto::Document;
+    type Message: quire_proto::Message + Serialize + DeserializeOwned;
 }
 
 macro_rules! wire {

@@ -1,4 +1,4 @@
-//! `GET /api/v1/users/{userId}`, `HEAD /api/v1/users/{userId}`: an account, with its address for itself and for admins.
+//! `GET /api/v1/users/{userId}`: an account, with its address for itself and for admins.
 //!
 //! Reads the account. Writes nothing.
 

@@ -1,4 +1,4 @@
-//! `GET /api/v1/users`, `HEAD /api/v1/users`: accounts, newest first, for admins; with `?role=` and `?isActive=` some of them.
+//! `GET /api/v1/users`: accounts, newest first, for admins; with `?role=` and `?isActive=` some of them.
 //!
 //! Reads one page. Writes nothing.
 
