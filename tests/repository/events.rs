@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// Function → status of its reply, or the whole result of one that is no route.
-const RESULTS: [(&str, Result<u64, &str>); 20] = [
+const RESULTS: [(&str, Result<u64, &str>); 21] = [
     ("check-health", Ok(204)),
     ("create-comment", Ok(401)),
     ("create-post", Ok(401)),
     ("create-session", Ok(401)),
     ("delete-user", Ok(401)),
+    ("get-contract", Ok(200)),
     ("get-jwks", Ok(200)),
     ("get-post", Ok(404)),
     ("get-user", Ok(404)),
