@@ -11,6 +11,7 @@ mod idempotency;
 mod moderation;
 mod pages;
 mod posts;
+mod quotas;
 mod sessions;
 mod story;
 mod tokens;

@@ -1,6 +1,6 @@
 //! Parameters: their defaults, overrides and constraints.
 
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use regex_lite::Regex;
 
@@ -27,7 +27,7 @@ pub(super) fn read(section: Option<&Node>, source: &Source) -> Result<BTreeMap<S
 }
 
 fn value(node: &Node, given: Option<&String>) -> Result<Value, TemplateError> {
-    let fields = node.fields(&["Type", "Default", "AllowedValues", "AllowedPattern"], &NO_EFFECT)?;
+    let fields = node.fields(&["Type", "Default", "AllowedValues", "AllowedPattern", "MinValue", "MaxValue"], &NO_EFFECT)?;
     let text = match (given, fields.get("Default")) {
         (Some(given), _) => given.as_str(),
         (None, Some(default)) => default.text()?,
@@ -46,6 +46,13 @@ fn value(node: &Node, given: Option<&String>) -> Result<Value, TemplateError> {
         let allowed = allowed.texts()?;
         if let Some(item) = items.iter().find(|item| !allowed.contains(item)) {
             return Err(node.error(format!("`{item}` is not one of {}", allowed.join(", "))));
+        }
+    }
+    for (bound, wrong, word) in [("MinValue", Ordering::Less, "less"), ("MaxValue", Ordering::Greater, "more")] {
+        let Some(node) = fields.get(bound) else { continue };
+        let limit: f64 = node.text()?.parse().map_err(|_| node.error("must be a number"))?;
+        if text.parse::<f64>().ok().and_then(|number| number.partial_cmp(&limit)) == Some(wrong) {
+            return Err(node.error(format!("`{text}` is {word} than {limit}")));
         }
     }
     if let Some(pattern) = fields.get("AllowedPattern") {

@@ -16,6 +16,7 @@ pub mod page;
 mod password;
 pub mod ports;
 pub mod posts;
+pub mod rates;
 pub mod sessions;
 pub mod tokens;
 pub mod user_changes;

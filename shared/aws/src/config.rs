@@ -23,6 +23,9 @@ pub enum ConfigError {
     /// What Lambda or the template should have set is not there.
     #[error(transparent)]
     Missing(#[from] MissingVariable),
+    /// A variable that should be a number is none.
+    #[error("the environment variable {0} is not a number")]
+    Number(String),
     /// The file that `AWS_CA_BUNDLE` names cannot be used.
     #[error("AWS_CA_BUNDLE cannot be used")]
     CaBundle(#[source] Box<dyn Error + Send + Sync>),
@@ -43,6 +46,14 @@ impl Environment {
     /// [`MissingVariable`], with its name.
     pub fn get(self, name: &str) -> Result<String, MissingVariable> {
         env::var(name).map_err(|_| MissingVariable(name.to_owned()))
+    }
+
+    /// A variable of the template that is a number.
+    ///
+    /// # Errors
+    /// [`ConfigError`], with its name.
+    pub fn number(self, name: &str) -> Result<u32, ConfigError> {
+        self.get(name)?.parse().map_err(|_| ConfigError::Number(name.to_owned()))
     }
 
     /// Configuration for every AWS client of this process: region, credentials and endpoint from the environment and from nowhere

@@ -3,7 +3,10 @@
 use std::{error::Error as StdError, process::ExitCode};
 
 use aws_types::SdkConfig;
-use quire_app::tokens::{Issuer, Tokens};
+use quire_app::{
+    rates::Rates,
+    tokens::{Issuer, Tokens},
+};
 use quire_store::Store;
 
 use crate::{Environment, MissingVariable, config::ConfigError};
@@ -44,6 +47,15 @@ impl Setup {
     /// [`MissingVariable`].
     pub fn issuer(&self) -> Result<Issuer, MissingVariable> {
         Ok(Issuer { issuer: self.environment.get("ISSUER")?, audience: self.environment.get("AUDIENCE")? })
+    }
+
+    /// Quotas of writes a minute (`WRITES_PER_MINUTE`, `ANONYMOUS_WRITES_PER_MINUTE`).
+    ///
+    /// # Errors
+    /// [`ConfigError`], with the name of what is wrong.
+    pub fn rates(&self) -> Result<Rates, ConfigError> {
+        let quota = |name| self.environment.number(name);
+        Ok(Rates::new(self.store()?, quota("WRITES_PER_MINUTE")?, quota("ANONYMOUS_WRITES_PER_MINUTE")?))
     }
 
     /// Verifies tokens of [`Setup::issuer`].

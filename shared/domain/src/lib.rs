@@ -12,6 +12,7 @@ pub mod limits;
 pub mod moderation;
 pub mod policy;
 pub mod post;
+pub mod rate;
 pub mod signing;
 pub mod slug;
 pub mod text;

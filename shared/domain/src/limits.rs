@@ -42,3 +42,5 @@ pub const TOKEN_BYTES: usize = 4096;
 pub const IDEMPOTENCY_SECONDS: i64 = 24 * 60 * 60;
 /// Seconds that the marker of an effect is kept: longer than a message can live in a queue and then in its dead-letter queue.
 pub const EFFECT_SECONDS: i64 = 60 * 24 * 60 * 60;
+/// Seconds of the window that a quota of writes is for.
+pub const RATE_SECONDS: i64 = 60;

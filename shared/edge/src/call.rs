@@ -7,7 +7,7 @@ use axum::{
 use quire_app::{Call, Error, IdempotencyKey, tokens::Tokens};
 use quire_domain::{Timestamp, error::Credentials, event::Trace, policy::Principal};
 
-use crate::{layer::header_text, problem::Problem};
+use crate::{layer::header_text, problem::Problem, quota};
 
 /// A call that needs no account and looks at no token.
 #[derive(Debug, Clone)]
@@ -25,7 +25,9 @@ impl<S: Sync> FromRequestParts<S> for Public {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        call(parts, Principal::Anonymous).map(Self)
+        let call = call(parts, Principal::Anonymous)?;
+        quota::count(parts, &call).await?;
+        Ok(Self(call))
     }
 }
 
@@ -39,6 +41,7 @@ impl<S: Sync> FromRequestParts<S> for Anyone {
             let tokens = parts.extensions.get::<Tokens>().ok_or_else(|| Error::internal("verifying a token", "the route has no tokens"))?;
             call.principal = tokens.verify(token, call.now).await?;
         }
+        quota::count(parts, &call).await?;
         Ok(Self(call))
     }
 }

@@ -54,17 +54,22 @@ impl Document {
         match format {
             Format::Json => Ok(self.json),
             Format::Xml => {
-                let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
                 let mut value = value(&self.json)?;
                 if let Some(members) = value.as_object_mut().filter(|_| self.is_problem) {
                     members.insert("@xmlns".into(), PROBLEM_NAMESPACE.into());
                 }
-                quick_xml::se::to_writer_with_root(&mut text, self.element, &value).map_err(|error| Error::internal("writing XML", error))?;
-                Ok(text.into_bytes())
+                xml(self.element, &value)
             }
             Format::Protobuf => (self.protobuf)(value(&self.json)?).map_err(|error| Error::internal("writing a message", error)),
         }
     }
+}
+
+/// A document in XML: each member is an element of its name, and a list is as many elements as it has items.
+pub(crate) fn xml(element: &str, value: &Value) -> Result<Vec<u8>, Error> {
+    let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
+    quick_xml::se::to_writer_with_root(&mut text, element, value).map_err(|error| Error::internal("writing XML", error))?;
+    Ok(text.into_bytes())
 }
 
 /// What a reply depends on in its request.

@@ -14,7 +14,7 @@ use quire_domain::{event::Trace, limits};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 
-use crate::{document::Wanted, format::Format, problem::Problem};
+use crate::{document::Wanted, format::Format, problem::Problem, quota};
 
 /// Carries the correlation id in both directions.
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
@@ -34,6 +34,7 @@ pub(crate) fn around(router: Router, negotiation: Negotiation) -> Router {
         .fallback(async || Problem::not_found())
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(quota::tell))
         .layer(from_fn_with_state(negotiation, negotiate))
         .layer(from_fn(observe))
 }

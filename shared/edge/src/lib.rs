@@ -10,6 +10,7 @@ pub mod params;
 mod path;
 pub mod precondition;
 pub mod problem;
+mod quota;
 pub mod reply;
 pub mod wire;
 
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 
 use axum::{Extension, Router};
 use lambda_http::tower::util::MapRequest;
-use quire_app::tokens::Tokens;
+use quire_app::{rates::Rates, tokens::Tokens};
 use quire_aws::{BoxError, Setup};
 
 use layer::Negotiation;
@@ -33,33 +34,43 @@ pub use reply::{Created, Entity, List};
 pub struct Route {
     router: Router,
     tokens: Option<Tokens>,
+    rates: Option<Rates>,
     negotiation: Negotiation,
 }
 
 impl Route {
     /// A route for everybody.
     pub fn public(router: Router) -> Self {
-        Self { router, tokens: None, negotiation: Negotiation::ByClient }
+        Self { router, tokens: None, rates: None, negotiation: Negotiation::ByClient }
     }
 
     /// A route for everybody whose replies have a form of their own, whatever the client accepts.
     pub fn fixed(router: Router) -> Self {
-        Self { router, tokens: None, negotiation: Negotiation::Fixed }
+        Self { router, tokens: None, rates: None, negotiation: Negotiation::Fixed }
     }
 
     /// A route that reads tokens: its keys are fetched, and the connection to the table opened, while the function starts.
     pub fn with_tokens(router: Router, tokens: Tokens) -> Self {
-        Self { router, tokens: Some(tokens), negotiation: Negotiation::ByClient }
+        Self { router, tokens: Some(tokens), rates: None, negotiation: Negotiation::ByClient }
+    }
+
+    /// The same route, which writes, and whose callers have quotas.
+    #[must_use]
+    pub fn with_rates(self, rates: Rates) -> Self {
+        Self { rates: Some(rates), ..self }
     }
 }
 
 /// Runs the route that `start` builds until Lambda ends the process.
 pub fn run(start: fn(&Setup) -> Result<Route, BoxError>) -> ExitCode {
     quire_aws::start::main(async move {
-        let Route { mut router, tokens, negotiation } = start(&Setup::from_env()?)?;
+        let Route { mut router, tokens, rates, negotiation } = start(&Setup::from_env()?)?;
         if let Some(tokens) = tokens {
             tokens.warm().await;
             router = router.layer(Extension(tokens));
+        }
+        if let Some(rates) = rates {
+            router = router.layer(Extension(rates));
         }
         lambda_http::run(MapRequest::new(layer::around(router, negotiation), path::restore)).await
     })

@@ -7,6 +7,7 @@ use axum::{
 use quire_domain::{
     Error, FieldError,
     error::{Credentials, Kind},
+    rate::Usage,
 };
 use serde::Serialize;
 
@@ -57,6 +58,11 @@ impl Problem {
     /// A failure of ours, of which a client needs to know nothing more.
     pub fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side")
+    }
+
+    pub(crate) fn too_many_requests(usage: &Usage) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "There were too many requests")
+            .with_header(header::RETRY_AFTER, HeaderValue::from(usage.resets_in))
     }
 
     /// There is no such address.

@@ -22,12 +22,24 @@ pub trait Wire {
 }
 
 macro_rules! wire {
-    ($($type:ty => $element:literal, $message:ty;)*) => {$(
-        impl Wire for $type {
-            const ELEMENT: &'static str = $element;
-            type Message = $message;
+    ($($type:ty => $element:literal, $message:ty;)*) => {
+        $(
+            impl Wire for $type {
+                const ELEMENT: &'static str = $element;
+                type Message = $message;
+            }
+        )*
+
+        #[cfg(test)]
+        mod all {
+            use super::*;
+
+            /// Name of the message, root element, and the way into the message and back, for each view and input.
+            pub(super) fn forms() -> Vec<tests::Form> {
+                vec![$(tests::Form::of::<$message>($element)),*]
+            }
         }
-    )*};
+    };
 }
 
 wire! {
@@ -45,4 +57,135 @@ wire! {
     CommentView => "comment", v1::Comment;
     PageView<CommentView> => "page", v1::CommentPage;
     ProblemView<'_> => "problem", v1::Problem;
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{
+        prelude::*,
+        sample::select,
+        test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+    };
+    use quick_xml::{Reader, events::Event};
+    use quire_proto::{Error, decode, encode};
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+    use crate::document::xml;
+
+    pub(super) struct Form {
+        schema: &'static str,
+        element: &'static str,
+        encode: fn(Value) -> Result<Vec<u8>, Error>,
+        decode: fn(&[u8]) -> Result<Value, Error>,
+    }
+
+    impl Form {
+        pub(super) fn of<M: quire_proto::Message + Serialize + DeserializeOwned>(element: &'static str) -> Self {
+            let schema = std::any::type_name::<M>().rsplit("::").next().unwrap();
+            Self { schema, element, encode: encode::<M>, decode: decode::<M> }
+        }
+    }
+
+    /// Documents of a schema of the contract, whatever else the schema says of texts and numbers.
+    fn documents(contract: &Value, schema: &Value) -> BoxedStrategy<Value> {
+        if let Some(reference) = schema["$ref"].as_str() {
+            return documents(contract, contract.pointer(reference.trim_start_matches('#')).unwrap());
+        }
+        if let Some(reference) = schema["allOf"][0]["$ref"].as_str() {
+            let mut base = contract.pointer(reference.trim_start_matches('#')).unwrap().clone();
+            base["required"] = schema["required"].clone();
+            return documents(contract, &base);
+        }
+        if let Some(values) = schema["enum"].as_array() {
+            return select(values.clone()).boxed();
+        }
+        if let Some(value) = schema.get("const") {
+            return Just(value.clone()).boxed();
+        }
+        match schema["type"].as_str() {
+            Some("string") => "[^\\p{Cc}\u{fffe}\u{ffff}]{1,20}".prop_map(Value::from).boxed(),
+            Some("integer") => any::<u32>().prop_map(Value::from).boxed(),
+            Some("boolean") => any::<bool>().prop_map(Value::from).boxed(),
+            Some("array") => proptest::collection::vec(documents(contract, &schema["items"]), 1..4).prop_map(Value::from).boxed(),
+            Some("object") => {
+                let required: Vec<_> = schema["required"].as_array().into_iter().flatten().map(|name| name.as_str().unwrap()).collect();
+                let members = schema["properties"].as_object().unwrap().iter().map(|(name, property)| {
+                    let (name, is_required, documents) = (name.clone(), required.contains(&name.as_str()), documents(contract, property));
+                    let member = documents.prop_map(move |value| (name.clone(), value));
+                    if is_required { member.prop_map(Some).boxed() } else { proptest::option::of(member).boxed() }
+                });
+                let members: Vec<_> = members.collect();
+                members.prop_map(|members| Value::Object(members.into_iter().flatten().collect::<Map<_, _>>())).boxed()
+            }
+            other => panic!("{other:?} in {schema}"),
+        }
+    }
+
+    /// An element's text, or its elements in their order.
+    #[derive(Debug, PartialEq)]
+    enum Element {
+        Text(String),
+        Elements(Vec<(String, Element)>),
+    }
+
+    /// What a document must look like in XML.
+    fn expected(value: &Value) -> Element {
+        match value {
+            Value::String(text) => Element::Text(text.clone()),
+            Value::Object(members) => {
+                let each = |(name, value): (&String, &Value)| match value {
+                    Value::Array(items) => items.iter().map(|item| (name.clone(), expected(item))).collect(),
+                    value => vec![(name.clone(), expected(value))],
+                };
+                Element::Elements(members.iter().flat_map(each).collect())
+            }
+            scalar => Element::Text(scalar.to_string()),
+        }
+    }
+
+    fn read(reader: &mut Reader<&[u8]>) -> Element {
+        let (mut text, mut elements) = (String::new(), Vec::new());
+        loop {
+            match reader.read_event().unwrap() {
+                Event::Start(start) => {
+                    let name = start.name().as_ref().to_owned();
+                    elements.push((name, read(reader)));
+                }
+                Event::Empty(start) => elements.push((start.name().as_ref().to_owned(), Element::Text(String::new()))),
+                Event::Text(part) => text.push_str(&part),
+                Event::GeneralRef(reference) => {
+                    let name = reference.to_string();
+                    let character = reference.resolve_char_ref().unwrap().map(String::from);
+                    let predefined = quick_xml::escape::resolve_predefined_entity(&name).map(str::to_owned);
+                    text.push_str(&character.or(predefined).unwrap());
+                }
+                Event::Decl(_) => {}
+                Event::End(_) | Event::Eof => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        if elements.is_empty() { Element::Text(text) } else { Element::Elements(elements) }
+    }
+
+    #[test]
+    fn the_three_forms_of_every_document_agree() {
+        let contract: Value = serde_json::from_str(quire_contract::JSON).unwrap();
+        let forms = all::forms();
+        assert!(forms.len() > 10);
+        let config = Config { failure_persistence: None, cases: 64, ..Config::default() };
+        for Form { schema, element, encode, decode } in forms {
+            let documents = documents(&contract, &json!({"$ref": format!("#/components/schemas/{schema}")}));
+            TestRunner::new_with_rng(config.clone(), TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+                .run(&documents, |document| {
+                    let message = encode(document.clone()).unwrap();
+                    prop_assert_eq!(decode(&message).unwrap(), document.clone(), "{} as a message", schema);
+                    let text = String::from_utf8(xml(element, &document).unwrap()).unwrap();
+                    let root = Element::Elements(vec![(element.to_owned(), expected(&document))]);
+                    prop_assert_eq!(read(&mut Reader::from_str(&text)), root, "{} as XML: {}", schema, text);
+                    Ok(())
+                })
+                .unwrap();
+        }
+    }
 }

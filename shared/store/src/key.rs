@@ -6,6 +6,7 @@ use quire_domain::{
     event::Consumer,
     id::{CommentId, EventId, PostId, SessionId, UserId},
     policy::Role,
+    rate::Caller,
     slug::Slug,
     text::{Email, Username},
 };
@@ -123,6 +124,15 @@ impl Key {
         let caller = caller.map_or_else(|| "anonymous".to_owned(), |id| id.to_string());
         let hash = Sha256::digest(format!("{caller}\n{operation}\n{key}"));
         Self::new(format!("IDEMPOTENCY#{}", hex::encode(hash)), "RECORD")
+    }
+
+    /// How many writes a caller has made in the window that began at `window`, epoch seconds.
+    pub fn rate(caller: &Caller, window: i64) -> Self {
+        let caller = match caller {
+            Caller::Account(id) => format!("RATE#ACCOUNT#{id}"),
+            Caller::Address(address) => format!("RATE#ADDRESS#{address}"),
+        };
+        Self::new(caller, window.to_string())
     }
 
     /// The public half of a signing key.

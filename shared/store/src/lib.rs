@@ -1,6 +1,7 @@
 //! The single table. `docs/data-model.md` lists its items and access patterns.
 
 mod commit;
+mod counter;
 mod entity;
 mod key;
 mod read;

@@ -190,7 +190,7 @@ fn readable_event(item: Item) -> Option<Event> {
     event
 }
 
-fn read_error<E, R>(error: SdkError<E, R>) -> ReadError
+pub(crate) fn read_error<E, R>(error: SdkError<E, R>) -> ReadError
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,

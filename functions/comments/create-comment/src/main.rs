@@ -16,7 +16,7 @@ fn main() -> ExitCode {
 
 fn route(setup: &Setup) -> Result<Route, BoxError> {
     let router = Router::new().route("/api/v1/posts/{postId}/comments", post(handle)).with_state(Comments::new(setup.store()?));
-    Ok(Route::with_tokens(router, setup.tokens()?))
+    Ok(Route::with_tokens(router, setup.tokens()?).with_rates(setup.rates()?))
 }
 
 async fn handle(

@@ -17,7 +17,7 @@ fn main() -> ExitCode {
 
 fn route(setup: &Setup) -> Result<Route, BoxError> {
     let router = Router::new().route("/api/v1/posts", post(handle)).with_state(Posts::new(setup.store()?));
-    Ok(Route::with_tokens(router, setup.tokens()?))
+    Ok(Route::with_tokens(router, setup.tokens()?).with_rates(setup.rates()?))
 }
 
 async fn handle(State(posts): State<Posts>, SignedIn(call): SignedIn, Body(input): Body<Draft>) -> Result<Created<PostView>> {

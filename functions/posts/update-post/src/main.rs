@@ -17,7 +17,7 @@ fn main() -> ExitCode {
 
 fn route(setup: &Setup) -> Result<Route, BoxError> {
     let router = Router::new().route("/api/v1/posts/{postId}", patch(handle)).with_state(Posts::new(setup.store()?));
-    Ok(Route::with_tokens(router, setup.tokens()?))
+    Ok(Route::with_tokens(router, setup.tokens()?).with_rates(setup.rates()?))
 }
 
 async fn handle(

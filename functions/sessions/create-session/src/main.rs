@@ -22,7 +22,7 @@ fn route(setup: &Setup) -> Result<Route, BoxError> {
         id => Some(id.parse().map_err(|error| format!("FIRST_ADMIN {error}"))?),
     };
     let sessions = Sessions::new(setup.store()?, Arc::new(vault), setup.issuer()?, first_admin);
-    Ok(Route::public(Router::new().route("/api/v1/sessions", post(handle)).with_state(sessions)))
+    Ok(Route::public(Router::new().route("/api/v1/sessions", post(handle)).with_state(sessions)).with_rates(setup.rates()?))
 }
 
 async fn handle(State(sessions): State<Sessions>, Public(call): Public, Body(input): Body<NewSession>) -> Result<Created<SessionView>> {

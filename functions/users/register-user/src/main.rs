@@ -16,7 +16,7 @@ fn main() -> ExitCode {
 
 fn route(setup: &Setup) -> Result<Route, BoxError> {
     let registrations = Registrations::new(setup.store()?, &setup.environment.get("NEW_ACCOUNT_ROLES")?)?;
-    Ok(Route::public(Router::new().route("/api/v1/users", post(handle)).with_state(registrations)))
+    Ok(Route::public(Router::new().route("/api/v1/users", post(handle)).with_state(registrations)).with_rates(setup.rates()?))
 }
 
 async fn handle(State(users): State<Registrations>, Public(call): Public, Body(input): Body<NewUser>) -> Result<Created<UserView>> {

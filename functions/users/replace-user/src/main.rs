@@ -20,7 +20,7 @@ fn main() -> ExitCode {
 
 fn route(setup: &Setup) -> Result<Route, BoxError> {
     let router = Router::new().route("/api/v1/users/{userId}", put(handle)).with_state(UserChanges::new(setup.store()?));
-    Ok(Route::with_tokens(router, setup.tokens()?))
+    Ok(Route::with_tokens(router, setup.tokens()?).with_rates(setup.rates()?))
 }
 
 async fn handle(

@@ -250,12 +250,16 @@ fn references_of_outputs_and_of_resources_without_an_effect_are_checked() {
 fn parameters_are_checked_against_their_constraints() {
     let declare = |lines: &str| small_with("Parameters:\n", &format!("Parameters:\n  P:\n{lines}"));
     let list = "    Type: CommaDelimitedList\n    AllowedValues: [a, b]\n    Default: a\n";
+    let number = "    Type: Number\n    MinValue: 1\n    MaxValue: 9.5\n    Default: 1\n";
     let pattern = "    Type: String\n    AllowedPattern: https://.+\n    Default: https://x\n";
     let cases = [
         (list, "a, b", None),
         (list, "a,c", Some("Parameters.P: `c` is not one of a, b")),
         (pattern, "https://y", None),
         (pattern, "see https://y", Some("Parameters.P: `see https://y` does not match https://.+")),
+        (number, "9.5", None),
+        (number, "0", Some("Parameters.P: `0` is less than 1")),
+        (number, "10", Some("Parameters.P: `10` is more than 9.5")),
         ("    Type: Number\n    Default: 1\n", "2.5", None),
         ("    Type: Number\n    Default: 1\n", "two", Some("Parameters.P: `two` is not a number")),
     ];
