@@ -152,8 +152,14 @@ async fn every_route_that_reads_tokens_refuses_a_wrong_one_before_anything_else(
     let post = format!("/api/v1/posts/{NOBODY}");
     let comments = format!("{post}/comments");
     let user = format!("/api/v1/users/{NOBODY}");
+    let roles = format!("{user}/roles");
     for (method, path, needs_account) in [
         (Method::GET, user.as_str(), false),
+        (Method::GET, "/api/v1/users", true),
+        (Method::PUT, &user, true),
+        (Method::PATCH, &user, true),
+        (Method::DELETE, &user, true),
+        (Method::PUT, &roles, true),
         (Method::GET, "/api/v1/posts", false),
         (Method::GET, &post, false),
         (Method::GET, &comments, false),

@@ -1,5 +1,11 @@
 //! `POST /api/v1/users` and `GET /api/v1/users/{userId}`.
 
+mod changes;
+mod erasure;
+mod list;
+mod names;
+mod roles;
+
 use quire_tests::{PASSWORD, Quire, send, text};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -18,13 +24,31 @@ async fn a_new_account_is_shown_to_its_owner_with_its_address() {
     let id = text(&user["userId"]);
     let expected = json!({
         "userId": id, "username": "ada-1815", "email": "ada@example.com", "isActive": true,
-        "roles": ["reader", "commenter", "author"], "createdAt": user["createdAt"], "version": 1,
+        "roles": ["reader", "commenter", "author"], "createdAt": user["createdAt"], "updatedAt": user["createdAt"], "version": 1,
     });
     assert_eq!(user, expected);
     assert!(is_time(&user["createdAt"]));
     let headers = ["location", "etag", "content-type", "cache-control"].map(|name| reply.header(name));
     let location = format!("/api/v1/users/{id}");
     assert_eq!(headers, [Some(location.as_str()), Some("\"1-own\""), Some("application/json"), Some("no-store")]);
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn an_account_may_say_something_of_itself() {
+    let quire = Quire::start().await;
+    let mut body = registration("ada", "ada@example.com");
+    (body["displayName"], body["bio"]) = (json!(" Ada Lovelace "), json!("Writes.\nAbout engines."));
+    let user = quire.post("/api/v1/users", &body).await.expect(201);
+    let shown = quire.get(&format!("/api/v1/users/{}", text(&user["userId"]))).await.expect(200);
+    for view in [user, shown] {
+        assert_eq!((&view["displayName"], &view["bio"]), (&json!("Ada Lovelace"), &json!("Writes.\nAbout engines.")));
+    }
+    let mut wrong = registration("bob", "bob@example.com");
+    (wrong["displayName"], wrong["bio"]) = (json!("two\nlines"), json!("é".repeat(501)));
+    let problem = quire.post("/api/v1/users", &wrong).await.expect_problem(422, "invalid-input");
+    let expected = [("/displayName", "must be one line without control characters"), ("/bio", "must have 1 to 500 characters")];
+    assert_eq!(errors(&problem), expected.map(|(pointer, detail)| (pointer.to_owned(), detail.to_owned())));
     quire.stop().await;
 }
 
@@ -38,7 +62,7 @@ async fn an_address_is_shown_to_its_owner_and_to_admins_only() {
     let shown = public.expect(200);
     let expected = json!({
         "userId": ada.id, "username": "ada", "isActive": true,
-        "roles": ["reader", "commenter", "author"], "createdAt": shown["createdAt"], "version": 1,
+        "roles": ["reader", "commenter", "author"], "createdAt": shown["createdAt"], "updatedAt": shown["createdAt"], "version": 1,
     });
     assert_eq!(shown, expected);
     let headers = ["etag", "cache-control", "vary"].map(|name| public.header(name));

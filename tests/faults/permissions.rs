@@ -8,6 +8,7 @@ use crate::aws;
 
 const READ: &str = "DynamoDB_20120810.GetItem";
 const WRITE: &str = "DynamoDB_20120810.PutItem";
+const DELETE: &str = "DynamoDB_20120810.DeleteItem";
 const QUERY: &str = "DynamoDB_20120810.Query";
 const SCAN: &str = "DynamoDB_20120810.Scan";
 const SEND: &str = "AmazonSQS.SendMessage";
@@ -30,7 +31,7 @@ async fn a_call_outside_the_statements_of_a_function_is_denied() {
         ("GetPost", READ, read("USER#1"), false),
         ("GetPost", READ, read("POST"), false),
         ("GetPost", WRITE, write("POST#1"), false),
-        ("GetPost", "DynamoDB_20120810.DeleteItem", read("POST#1"), false),
+        ("GetPost", DELETE, read("POST#1"), false),
         ("GetPost", QUERY, partition("SIGNING-KEYS"), true),
         ("GetPost", QUERY, partition("SIGNING-PRIVATE"), false),
         ("GetPost", QUERY, partition("POST#1"), false),
@@ -40,6 +41,14 @@ async fn a_call_outside_the_statements_of_a_function_is_denied() {
         ("GetPost", "TrentService.GenerateDataKeyPairWithoutPlaintext", pair.clone(), false),
         ("CreateSession", "TrentService.GenerateDataKeyPairWithoutPlaintext", pair, true),
         ("CreatePost", WRITE, write("POST#1"), true),
+        ("ListUsers", QUERY, partition("USERS"), true),
+        ("ListUsers", QUERY, partition("USERS#ROLE#admin"), true),
+        ("ListUsers", QUERY, partition("USER#1"), false),
+        ("UpdateUser", DELETE, read("USERNAME#ada"), true),
+        ("UpdateUser", DELETE, read("USER#1"), false),
+        ("DeleteUser", DELETE, read("USERNAME#ada"), false),
+        ("ReplaceUserRoles", DELETE, read("USERS#ROLE#admin"), true),
+        ("ReplaceUserRoles", WRITE, write("EMAIL#ada@example.com"), false),
         ("CreatePost", "DynamoDB_20120810.TransactWriteItems", both, false),
         ("RelayOutbox", SEND, message, true),
         ("RelayOutbox", SEND, other_queue, false),

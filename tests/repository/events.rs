@@ -7,23 +7,28 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// Function → status of its reply, or the whole result of one that is no route.
-const RESULTS: [(&str, Result<u64, &str>); 16] = [
+const RESULTS: [(&str, Result<u64, &str>); 21] = [
     ("check-health", Ok(204)),
     ("create-comment", Ok(401)),
     ("create-post", Ok(401)),
     ("create-session", Ok(401)),
+    ("delete-user", Ok(401)),
     ("get-contract", Ok(200)),
     ("get-jwks", Ok(200)),
     ("get-post", Ok(404)),
     ("get-user", Ok(404)),
     ("list-comments", Ok(404)),
     ("list-posts", Ok(200)),
+    ("list-users", Ok(401)),
     ("moderate-comment", Err(r#"{"batchItemFailures":[]}"#)),
     ("refuse-request", Ok(405)),
     ("register-user", Ok(201)),
     ("relay-outbox", Err(r#"{"batchItemFailures":[]}"#)),
+    ("replace-user", Ok(401)),
+    ("replace-user-roles", Ok(401)),
     ("sweep-outbox", Err("null")),
     ("update-post", Ok(401)),
+    ("update-user", Ok(401)),
 ];
 
 #[tokio::test]

@@ -113,7 +113,8 @@ fn conforms(schema: &str, value: &Value, request: &Request) {
 /// The schema stands inside the contract, so that its references find what they name.
 fn validator(schema: &str) -> Validator {
     let mut root = CONTRACT.clone();
-    root["$ref"] = json!(format!("#{schema}"));
+    // The braces of a path's parameters have no place in a URI (RFC 3986, section 3.5).
+    root["$ref"] = json!(format!("#{}", schema.replace('{', "%7B").replace('}', "%7D")));
     jsonschema::options().with_draft(Draft::Draft202012).should_validate_formats(true).build(&root).expect("the contract's schemas are right")
 }
 

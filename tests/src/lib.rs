@@ -124,6 +124,15 @@ impl Quire {
         Self::over(tempfile::tempdir().expect("a temporary folder"), parameters).await
     }
 
+    /// A Quire with nothing in it but an admin called `root`, made as `docs/deployment.md` says.
+    pub async fn with_admin() -> (Self, Person) {
+        let quire = Self::start().await;
+        let id = quire.register("root").await;
+        let quire = Self::over(quire.stop().await, &[("FirstAdmin", &id)]).await;
+        let root = quire.sign_in("root").await;
+        (quire, root)
+    }
+
     /// A Quire over the data of an earlier one.
     pub async fn over(data: TempDir, parameters: &[(&str, &str)]) -> Self {
         let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -203,12 +212,32 @@ impl Quire {
         send(self.request(Method::PATCH, path).bearer_auth(&person.token).json(body)).await
     }
 
+    /// PUT of JSON as somebody.
+    pub async fn put_as(&self, person: &Person, path: &str, body: &Value) -> Reply {
+        send(self.request(Method::PUT, path).bearer_auth(&person.token).json(body)).await
+    }
+
+    /// DELETE as somebody.
+    pub async fn delete_as(&self, person: &Person, path: &str) -> Reply {
+        send(self.request(Method::DELETE, path).bearer_auth(&person.token)).await
+    }
+
     /// Registers and signs in.
     pub async fn person(&self, username: &str) -> Person {
+        self.register(username).await;
+        self.sign_in(username).await
+    }
+
+    /// Registers; the account's id.
+    pub async fn register(&self, username: &str) -> String {
         let registration = json!({"username": username, "email": format!("{username}@example.com"), "password": PASSWORD});
-        let user = self.post("/api/v1/users", &registration).await.expect(201);
+        text(&self.post("/api/v1/users", &registration).await.expect(201)["userId"])
+    }
+
+    /// Signs in.
+    pub async fn sign_in(&self, username: &str) -> Person {
         let session = self.post("/api/v1/sessions", &json!({"username": username, "password": PASSWORD})).await.expect(201);
-        Person { id: text(&user["userId"]), token: text(&session["accessToken"]) }
+        Person { id: text(&session["userId"]), token: text(&session["accessToken"]) }
     }
 
     /// A post that `author` has published; its id.

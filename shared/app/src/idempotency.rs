@@ -64,6 +64,8 @@ fn may_be_a_repetition(error: &Error) -> bool {
         Error::NotFound(_)
         | Error::UsernameTaken
         | Error::EmailTaken
+        | Error::LastAdmin
+        | Error::BeingErased
         | Error::SlugTaken
         | Error::IllegalMove { .. }
         | Error::VersionMismatch

@@ -19,6 +19,7 @@ pub mod posts;
 pub mod rates;
 pub mod sessions;
 pub mod tokens;
+pub mod user_changes;
 pub mod users;
 
 pub use call::{Call, IdempotencyKey};

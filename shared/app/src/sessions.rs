@@ -5,6 +5,7 @@ use std::{convert::Infallible, sync::Arc};
 use futures::future::BoxFuture;
 use quire_domain::{
     Error, Result, Timestamp,
+    admins::Admins,
     error::Credentials,
     id::{SessionId, UserId},
     policy::Role,
@@ -26,6 +27,8 @@ use crate::{
     tokens::{Claims, Issuer},
 };
 
+/// Attempts at making the first admin.
+const ATTEMPTS: usize = 3;
 /// Seconds that a session lasts.
 const SESSION_SECONDS: i64 = 30 * 24 * 60 * 60;
 /// Who the tokens are for: clients of this API's own sign-in (RFC 9068 wants a client).
@@ -37,6 +40,7 @@ pub struct Sessions {
     store: Store,
     signer: Signer,
     issuer: Arc<Issuer>,
+    first_admin: Option<UserId>,
 }
 
 /// What a person sends to sign in.
@@ -84,20 +88,41 @@ fn expose<S: Serializer>(token: &SecretString, serializer: S) -> Result<S::Ok, S
 }
 
 impl Sessions {
-    /// Sessions whose tokens are signed by keys of `vault`.
-    pub fn new(store: Store, vault: Arc<dyn KeyVault>, issuer: Issuer) -> Self {
+    /// Sessions whose tokens are signed by keys of `vault`. While there is no admin, `first_admin` becomes one by signing in.
+    pub fn new(store: Store, vault: Arc<dyn KeyVault>, issuer: Issuer, first_admin: Option<UserId>) -> Self {
         let signer = Signer::new(store.clone(), vault);
-        Self { store, signer, issuer: Arc::new(issuer) }
+        Self { store, signer, issuer: Arc::new(issuer), first_admin }
     }
 
     /// Signs in with a password. Nothing is recorded for a repeated request: the reply holds a secret.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`], the same for a wrong password, an unknown name and an account that is not active.
+    /// [`Error::Unauthenticated`], the same for a wrong password, an unknown name and an account that is not active;
+    /// [`Error::Contended`].
     pub fn create<'a>(&'a self, call: &'a Call, input: NewSession) -> BoxFuture<'a, Result<SessionView>> {
         Box::pin(async move {
+            let mut user = self.authenticate(&input).await?;
+            for _ in 0..ATTEMPTS {
+                match self.begin(call, &user).await {
+                    // It changed while it became the first admin, or another request made it one.
+                    Err(Error::VersionMismatch) => user = self.store.get(Key::user(user.id)).await?.ok_or_else(wrong_password)?,
+                    outcome => return outcome,
+                }
+            }
+            Err(Error::Contended)
+        })
+    }
+
+    /// Starts a session of an account that has proved itself.
+    fn begin<'a>(&'a self, call: &'a Call, user: &'a User) -> BoxFuture<'a, Result<SessionView>> {
+        Box::pin(async move {
             let now = call.now;
-            let user = self.authenticate(&input).await?;
+            let mut commit = Commit::new(Some(user.id), call.trace.clone(), now);
+            let first_admin = self.first_admin(user, now).await?;
+            if let Some((admin, admins)) = &first_admin {
+                commit = commit.update(user, admin).create(admins);
+            }
+            let user = first_admin.as_ref().map_or(user, |(admin, _)| admin);
             let session = user.sign_in(SessionId::generate(now), SESSION_SECONDS, now)?;
             let claims = Claims {
                 iss: self.issuer.issuer.clone(),
@@ -112,7 +137,7 @@ impl Sessions {
                 roles: user.roles.iter().map(Role::to_string).collect(),
             };
             let token = self.signer.sign(&claims, &call.trace, now).await?;
-            self.store.commit(Commit::new(Some(user.id), call.trace.clone(), now).create(&session)).await?;
+            self.store.commit(commit.create(&session)).await?;
             Ok(SessionView {
                 session_id: session.id,
                 user_id: user.id,
@@ -123,6 +148,15 @@ impl Sessions {
                 expires_at: session.expires,
             })
         })
+    }
+
+    /// The account as the first admin, where signing in makes it that.
+    async fn first_admin(&self, user: &User, now: Timestamp) -> Result<Option<(User, Admins)>> {
+        if self.first_admin != Some(user.id) || user.is_admin() {
+            return Ok(None);
+        }
+        let admins: Option<Admins> = self.store.get(Key::admins()).await?;
+        user.first_admin(self.first_admin, admins.as_ref(), now)
     }
 
     /// The account with this name and password. An unknown name costs the same reads and the same comparison as a known one.
@@ -138,6 +172,16 @@ impl Sessions {
         let credential: Option<Credential> = self.store.get(Key::credential(id)).await?;
         let hash = credential.as_ref().map_or(password::NOBODY, |credential| &credential.password_hash);
         let matches = password::matches(&input.password, hash);
-        user.filter(|_| matches && credential.is_some()).ok_or(Error::Unauthenticated(Credentials::WrongPassword))
+        // The claim of a name is that of all names which look like it, and the name may have changed since the claim was read.
+        let is_named = |user: &User| match &claim {
+            Some(Claim::Username(username)) => user.username == *username,
+            Some(Claim::Email(email)) => user.email == *email,
+            Some(Claim::Slug(_)) | None => false,
+        };
+        user.filter(|user| matches && credential.is_some() && is_named(user)).ok_or_else(wrong_password)
     }
+}
+
+fn wrong_password() -> Error {
+    Error::Unauthenticated(Credentials::WrongPassword)
 }

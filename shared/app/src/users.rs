@@ -3,23 +3,26 @@
 use futures::future::BoxFuture;
 use quire_domain::{
     Error, Result, Timestamp,
+    change::Change,
+    cursor::Position,
     error::Kind,
     id::UserId,
     policy::{self, Action, Principal, Role, Roles},
-    text::{Email, Password, Username},
-    user::{Credential, Registration, User},
+    text::{Bio, DisplayName, Email, Password, Username},
+    user::{Credential, Registration, User, UserPatch},
 };
-use quire_store::{Claim, Commit, Key, Store};
+use quire_store::{Claim, Commit, Key, Order, Pages, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Call,
     idempotency::commit_once,
     input::{Fields, Input},
+    page::{self, PageRequest, PageView},
     password,
 };
 
-/// The use cases of accounts.
+/// Reads accounts.
 #[derive(Debug, Clone)]
 pub struct Users {
     store: Store,
@@ -46,7 +49,96 @@ impl Input for NewUser {
         let username = fields.required("username", Username::parse);
         let email = fields.required("email", Email::parse);
         let password = fields.required("password", |text| Password::parse(&text.into()));
-        Some(Self { registration: Registration { username: username?, email: email? }, password: password? })
+        let display_name = fields.optional("displayName", DisplayName::parse);
+        let bio = fields.optional("bio", Bio::parse);
+        let registration = Registration { username: username?, email: email?, display_name: display_name?, bio: bio? };
+        Some(Self { registration, password: password? })
+    }
+}
+
+/// A JSON Merge Patch (RFC 7396).
+impl Input for UserPatch {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let username = fields.replaced("username", Username::parse);
+        let email = fields.replaced("email", Email::parse);
+        let display_name = fields.change("displayName", DisplayName::parse);
+        let bio = fields.change("bio", Bio::parse);
+        let is_active = fields.flag("isActive");
+        Some(Self { username: username?, email: email?, display_name: display_name?, bio: bio?, is_active: is_active? })
+    }
+}
+
+/// What an account becomes: the patch that makes it so from whatever it was.
+#[derive(Debug, Clone)]
+pub struct UserReplacement(pub UserPatch);
+
+impl Input for UserReplacement {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let username = fields.required("username", Username::parse);
+        let email = fields.required("email", Email::parse);
+        let display_name = fields.optional("displayName", DisplayName::parse);
+        let bio = fields.optional("bio", Bio::parse);
+        let is_active = fields.flag("isActive");
+        Some(Self(UserPatch {
+            username: Some(username?),
+            email: Some(email?),
+            display_name: Change::from(display_name?),
+            bio: Change::from(bio?),
+            is_active: is_active?,
+        }))
+    }
+}
+
+/// All roles of an account.
+#[derive(Debug, Clone)]
+pub struct RoleReplacement(pub Roles);
+
+impl Input for RoleReplacement {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let list = fields.list("roles", str::parse::<Role>)?;
+        let roles: Roles = list.iter().copied().collect();
+        match roles.len() {
+            0 => fields.refuse("roles", "must have 1 role or more"),
+            distinct if distinct < list.len() => fields.refuse("roles", "must name each role once"),
+            _ => Some(Self(roles)),
+        }
+    }
+}
+
+/// Which accounts a list holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserQuery {
+    /// Only those with this role.
+    pub role: Option<Role>,
+    /// Only those that are active, or that are not.
+    pub is_active: Option<bool>,
+    /// Which page of them.
+    pub page: PageRequest,
+}
+
+impl Input for UserQuery {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let role = fields.optional("role", str::parse);
+        let is_active = fields.flag("isActive");
+        let page = PageRequest::read(fields);
+        Some(Self { role: role?, is_active: is_active?, page: page? })
+    }
+}
+
+impl UserQuery {
+    /// The partition with the fewest accounts besides those that are asked for.
+    fn partition(&self) -> String {
+        match (self.role, self.is_active) {
+            // There are fewer of these than accounts that are switched off.
+            (Some(role @ (Role::Editor | Role::Admin)), _) => Key::users_with(role),
+            (_, Some(false)) => Key::INACTIVE_USERS.to_owned(),
+            (Some(role), _) => Key::users_with(role),
+            (None, _) => Key::USERS.to_owned(),
+        }
+    }
+
+    fn keeps(&self, user: &User) -> bool {
+        self.role.is_none_or(|role| user.roles.contains(&role)) && self.is_active.is_none_or(|is_active| user.is_active == is_active)
     }
 }
 
@@ -61,21 +153,29 @@ pub struct UserView {
     /// Only for the account itself and for admins.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub email: Option<Email>,
+    /// How it wants to be called.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub display_name: Option<DisplayName>,
+    /// What it says of itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub bio: Option<Bio>,
     /// Whether it may sign in.
     pub is_active: bool,
     /// What it may do.
     pub roles: Roles,
     /// When it was registered.
     pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
     /// Counts changes, from 1.
     pub version: u64,
 }
 
 impl UserView {
-    fn of(user: User, principal: &Principal) -> Self {
-        let User { id, username, email, roles, is_active, created_at, version } = user;
+    pub(crate) fn of(user: User, principal: &Principal) -> Self {
+        let User { id, username, email, display_name, bio, roles, is_active, created_at, updated_at, erasure_requested_at: _, version } = user;
         let email = policy::allows(principal, Action::SeeEmail, Some(id)).then_some(email);
-        Self { user_id: id, username, email, is_active, roles, created_at, version }
+        Self { user_id: id, username, email, display_name, bio, is_active, roles, created_at, updated_at, version }
     }
 }
 
@@ -130,6 +230,27 @@ impl Users {
         Box::pin(async move {
             let user = self.store.get::<User>(Key::user(id)).await?.ok_or(Error::NotFound(Kind::User))?;
             Ok(UserView::of(user, &call.principal))
+        })
+    }
+
+    /// Accounts, newest first, for admins. One query a page; more where few accounts of the partition are asked for.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a wrong cursor, [`Error::Unauthenticated`], [`Error::Forbidden`].
+    pub fn list<'a>(&'a self, call: &'a Call, query: &'a UserQuery) -> BoxFuture<'a, Result<PageView<UserView>>> {
+        Box::pin(async move {
+            policy::require(&call.principal, Action::ListUsers, None)?;
+            let after: Option<UserId> = query.page.position()?;
+            let pages = Pages {
+                partition: query.partition(),
+                prefix: "",
+                after: after.map(|position| position.sort_key()),
+                order: Order::Descending,
+                limit: query.page.limit,
+            };
+            let (users, last) = page::walk(&self.store, pages, |user: &User| user.id, |user| query.keeps(user)).await?;
+            let items = users.into_iter().map(|user| UserView::of(user, &call.principal)).collect();
+            Ok(PageView { items, next_cursor: last.map(|position| position.cursor()) })
         })
     }
 }

@@ -4,7 +4,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use crate::{
     Timestamp,
-    id::{CommentId, PostId},
+    id::{CommentId, PostId, UserId},
     limits,
 };
 
@@ -73,6 +73,17 @@ impl Position for PostId {
 
 /// A position among the comments of one post, oldest first.
 impl Position for CommentId {
+    fn sort_key(&self) -> String {
+        self.to_string()
+    }
+
+    fn from_sort_key(key: &str) -> Option<Self> {
+        key.parse().ok()
+    }
+}
+
+/// A position among accounts, newest first.
+impl Position for UserId {
     fn sort_key(&self) -> String {
         self.to_string()
     }

@@ -55,6 +55,12 @@ pub enum Error {
     /// An account with this e-mail address exists.
     #[error("the e-mail address is taken")]
     EmailTaken,
+    /// There would be no admin left.
+    #[error("the last admin must stay one")]
+    LastAdmin,
+    /// The account is to be erased and changes no more.
+    #[error("the account is to be erased")]
+    BeingErased,
     /// Another post has this slug.
     #[error("the slug is taken")]
     SlugTaken,

@@ -18,6 +18,12 @@ pub enum EventData {
         /// The account.
         user_id: UserId,
     },
+    /// An account is to be erased; it is inactive already.
+    #[serde(rename = "user.erasure-requested")]
+    UserErasureRequested {
+        /// The account.
+        user_id: UserId,
+    },
     /// A post was drafted.
     #[serde(rename = "post.drafted")]
     PostDrafted {
@@ -89,6 +95,7 @@ impl EventData {
         match self {
             Self::CommentCreated { .. } => &[Consumer::ModerateComment],
             Self::UserRegistered { .. }
+            | Self::UserErasureRequested { .. }
             | Self::PostDrafted { .. }
             | Self::PostPublished { .. }
             | Self::PostUpdated { .. }

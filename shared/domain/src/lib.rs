@@ -1,6 +1,7 @@
 //! The rules of Quire, without I/O, HTTP or AWS: each decision is a pure function of (state, principal, input, now)
 //! that returns the changed entities and the events that follow from them.
 
+pub mod admins;
 pub mod change;
 pub mod comment;
 pub mod cursor;

@@ -6,6 +6,10 @@ pub const BODY_BYTES: usize = 1024 * 1024;
 pub const USERNAME_MIN: usize = 3;
 /// Characters in a username, most.
 pub const USERNAME_MAX: usize = 30;
+/// Characters in a display name.
+pub const DISPLAY_NAME_CHARS: usize = 80;
+/// Characters in what an account says of itself.
+pub const BIO_CHARS: usize = 500;
 /// Bytes in an e-mail address (RFC 5321, section 4.5.3.1.3, less the angle brackets).
 pub const EMAIL_BYTES: usize = 254;
 /// Characters in a password, least (after NFC).

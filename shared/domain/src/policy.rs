@@ -94,6 +94,14 @@ impl Principal {
 pub enum Action {
     /// See an account's e-mail address.
     SeeEmail,
+    /// List all accounts.
+    ListUsers,
+    /// Change what an account says of itself, or have it erased.
+    EditUser,
+    /// Switch an account on or off.
+    SwitchUser,
+    /// Give roles to an account and take them.
+    AssignRoles,
     /// Draft a post.
     DraftPost,
     /// See a post that is not published.
@@ -116,7 +124,8 @@ pub fn allows(principal: &Principal, action: Action, owner: Option<UserId>) -> b
     let own = owner == Some(id);
     let has = |role: Role| roles.contains(&role);
     match action {
-        Action::SeeEmail => own || has(Role::Admin),
+        Action::SeeEmail | Action::EditUser => own || has(Role::Admin),
+        Action::ListUsers | Action::SwitchUser | Action::AssignRoles => has(Role::Admin),
         Action::DraftPost => has(Role::Author),
         Action::SeeUnpublishedPost => own || has(Role::Editor),
         Action::EditPost => (own && has(Role::Author)) || has(Role::Editor),
@@ -145,10 +154,13 @@ mod tests {
     /// role × action × (own, other's): which of the two each single role allows.
     #[test]
     fn each_role_allows_what_the_table_says() {
-        use Action::{Comment, DraftPost, EditPost, SeeEmail, SeeUnapprovedComment, SeeUnpublishedPost};
+        use Action::{
+            AssignRoles, Comment, DraftPost, EditPost, EditUser, ListUsers, SeeEmail, SeeUnapprovedComment, SeeUnpublishedPost, SwitchUser,
+        };
         use Role::{Admin, Author, Commenter, Editor, Reader};
         let (me, other) = (UserId::generate(Timestamp::from_millis(0)), UserId::generate(Timestamp::from_millis(1)));
-        let always_own = [(SeeEmail, (true, false)), (SeeUnpublishedPost, (true, false)), (SeeUnapprovedComment, (true, false))];
+        let always_own = [SeeEmail, EditUser, SeeUnpublishedPost, SeeUnapprovedComment].map(|action| (action, (true, false)));
+        let for_admins = [ListUsers, SwitchUser, AssignRoles].map(|action| (action, (false, false)));
         let table = [
             (Reader, [(DraftPost, (false, false)), (EditPost, (false, false)), (Comment, (false, false))]),
             (Commenter, [(DraftPost, (false, false)), (EditPost, (false, false)), (Comment, (true, true))]),
@@ -158,9 +170,11 @@ mod tests {
         ];
         for (role, cases) in table {
             let principal = Principal::User { id: me, roles: [role].into() };
-            for (action, expected) in cases.into_iter().chain(always_own) {
+            for (action, expected) in cases.into_iter().chain(always_own).chain(for_admins) {
                 let expected = match (role, action) {
-                    (Admin, SeeEmail) | (Editor, SeeUnpublishedPost | SeeUnapprovedComment) => (true, true),
+                    (Admin, SeeEmail | EditUser | ListUsers | SwitchUser | AssignRoles) | (Editor, SeeUnpublishedPost | SeeUnapprovedComment) => {
+                        (true, true)
+                    }
                     _ => expected,
                 };
                 let actual = (allows(&principal, action, Some(me)), allows(&principal, action, Some(other)));

@@ -70,6 +70,10 @@ texts! {
     Username,
     /// An e-mail address, in lower case: one mailbox has one account.
     Email,
+    /// How an account wants to be called: one line.
+    DisplayName,
+    /// What an account says of itself: plain text.
+    Bio,
     /// The title of a post: one line.
     Title,
     /// The Markdown of a post.
@@ -92,6 +96,30 @@ impl Username {
         }
         Ok(Self(name))
     }
+
+    /// What all names that look like this one have in common: no two accounts may share it. The look-alikes inside ASCII lower case
+    /// of UTS 39, section 4 (`0` and `o`, `1` and `l`, `rn` and `m`), and `_` and `-`, which a reader does not remember apart.
+    pub fn skeleton(&self) -> String {
+        self.0.replace('m', "rn").replace('0', "o").replace('1', "l").replace('_', "-")
+    }
+}
+
+impl DisplayName {
+    /// Parses a display name: trimmed, not empty, one line.
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
+        line(text, limits::DISPLAY_NAME_CHARS).map(Self)
+    }
+}
+
+impl Bio {
+    /// Parses what an account says of itself: trimmed, not empty.
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
+        let bio = text.trim();
+        if bio.is_empty() || bio.chars().count() > limits::BIO_CHARS {
+            return Err(InvalidText::new(format!("must have 1 to {} characters", limits::BIO_CHARS)));
+        }
+        printable(bio).map(Self)
+    }
 }
 
 impl Email {
@@ -109,14 +137,7 @@ impl Email {
 impl Title {
     /// Parses a title: trimmed, not empty, one line.
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
-        let title = text.trim();
-        if title.is_empty() || title.chars().count() > limits::TITLE_CHARS {
-            return Err(InvalidText::new(format!("must have 1 to {} characters", limits::TITLE_CHARS)));
-        }
-        if title.chars().any(char::is_control) {
-            return Err(InvalidText::new("must be one line without control characters"));
-        }
-        printable(title).map(Self)
+        line(text, limits::TITLE_CHARS).map(Self)
     }
 }
 
@@ -146,6 +167,18 @@ impl CommentText {
         }
         printable(comment).map(Self)
     }
+}
+
+/// One trimmed line that is not empty.
+fn line(text: &str, most: usize) -> Result<String, InvalidText> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > most {
+        return Err(InvalidText::new(format!("must have 1 to {most} characters")));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(InvalidText::new("must be one line without control characters"));
+    }
+    printable(text)
 }
 
 /// Refuses what XML 1.0 (section 2.2) cannot hold, so that every stored text can be shown in every format.
@@ -195,6 +228,30 @@ mod tests {
         assert_eq!(Username::parse("Ada-1815").unwrap().as_str(), "ada-1815");
         for text in ["", "ab", "1ada", "аda", "ada lovelace", "ada\u{200b}", &"a".repeat(31), "-ada"] {
             assert!(Username::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_look_alike_have_one_skeleton() {
+        let skeleton = |name: &str| Username::parse(name).unwrap().skeleton();
+        for (name, alike) in [("ada_1815", "ada-l8l5"), ("bob", "b0b"), ("Paul", "pau1"), ("mort", "rnort"), ("a_-b", "a-_b"), ("ADA", "ada")] {
+            assert_eq!(skeleton(name), skeleton(alike), "{name} {alike}");
+        }
+        for (name, other) in [("ada-1", "ada1"), ("bob", "bod"), ("ann", "anm"), ("eli", "ell"), ("user2", "userz"), ("a-b", "a--b")] {
+            assert_ne!(skeleton(name), skeleton(other), "{name} {other}");
+        }
+    }
+
+    #[test]
+    fn what_an_account_says_of_itself_is_short_and_its_name_is_one_line() {
+        assert_eq!(DisplayName::parse(" Ada Lovelace ").unwrap().as_str(), "Ada Lovelace");
+        assert_eq!(Bio::parse("Writes.\nAbout engines.\n").unwrap().as_str(), "Writes.\nAbout engines.");
+        for text in ["", " ", "a\nb", "a\0b", &"é".repeat(81)] {
+            assert!(DisplayName::parse(text).is_err(), "{text:?}");
+        }
+        assert!(DisplayName::parse(&"é".repeat(80)).is_ok() && Bio::parse(&"é".repeat(500)).is_ok());
+        for text in ["", " \n", "a\0b", &"é".repeat(501)] {
+            assert!(Bio::parse(text).is_err(), "{text:?}");
         }
     }
 

@@ -4,11 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Timestamp,
+    admins::Admins,
+    change::Change,
     error::{Credentials, Error, Result},
     event::EventData,
     id::{SessionId, UserId},
-    policy::Roles,
-    text::{Email, Username},
+    policy::{self, Action, Principal, Role, Roles},
+    text::{Bio, DisplayName, Email, Username},
 };
 
 /// An account.
@@ -17,16 +19,27 @@ use crate::{
 pub struct User {
     /// Names the account.
     pub id: UserId,
-    /// Unique among all accounts.
+    /// Unique among all accounts, and like no other's.
     pub username: Username,
     /// Unique among all accounts; shown to the account itself and to admins only.
     pub email: Email,
+    /// How it wants to be called.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub display_name: Option<DisplayName>,
+    /// What it says of itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub bio: Option<Bio>,
     /// What it may do.
     pub roles: Roles,
-    /// Whether it may sign in.
+    /// Whether it may sign in and change itself.
     pub is_active: bool,
     /// When it was registered.
     pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// When somebody asked to have it erased; from then on it is inactive and nothing changes it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub erasure_requested_at: Option<Timestamp>,
     /// Counts changes, from 1.
     pub version: u64,
 }
@@ -38,6 +51,25 @@ pub struct Registration {
     pub username: Username,
     /// The address to write to.
     pub email: Email,
+    /// How the account wants to be called.
+    pub display_name: Option<DisplayName>,
+    /// What it says of itself.
+    pub bio: Option<Bio>,
+}
+
+/// A change of an account, parsed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserPatch {
+    /// A new name.
+    pub username: Option<Username>,
+    /// A new address.
+    pub email: Option<Email>,
+    /// A new display name, or none.
+    pub display_name: Change<DisplayName>,
+    /// A new text, or none.
+    pub bio: Change<Bio>,
+    /// Whether the account may sign in; for admins.
+    pub is_active: Option<bool>,
 }
 
 /// How an account proves itself; kept apart from the account so that reading a profile never reads a hash.
@@ -71,8 +103,20 @@ pub struct Session {
 impl User {
     /// Opens an account with the roles that new accounts have.
     pub fn register(registration: Registration, roles: Roles, id: UserId, now: Timestamp) -> (Self, EventData) {
-        let Registration { username, email } = registration;
-        let user = Self { id, username, email, roles, is_active: true, created_at: now, version: 1 };
+        let Registration { username, email, display_name, bio } = registration;
+        let user = Self {
+            id,
+            username,
+            email,
+            display_name,
+            bio,
+            roles,
+            is_active: true,
+            created_at: now,
+            updated_at: now,
+            erasure_requested_at: None,
+            version: 1,
+        };
         (user, EventData::UserRegistered { user_id: id })
     }
 
@@ -85,5 +129,205 @@ impl User {
             return Err(Error::Unauthenticated(Credentials::WrongPassword));
         }
         Ok(Session { id, user_id: self.id, created_at: now, expires: now.plus_seconds(lifetime), version: 1 })
+    }
+
+    /// The account as it acts now, whatever its token says of it.
+    ///
+    /// # Errors
+    /// The same error as for a wrong token if the account is not active.
+    pub fn principal(&self) -> Result<Principal> {
+        if !self.is_active {
+            return Err(Error::Unauthenticated(Credentials::InvalidToken));
+        }
+        Ok(Principal::User { id: self.id, roles: self.roles.clone() })
+    }
+
+    /// Whether this is one of the admins: an account that is switched off is none, whatever its roles.
+    pub fn is_admin(&self) -> bool {
+        self.is_active && self.roles.contains(&Role::Admin)
+    }
+
+    /// The account after a change `by` itself or an admin; the same if nothing changes.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`], [`Error::Forbidden`], [`Error::BeingErased`].
+    pub fn edit(&self, by: &Self, patch: UserPatch, now: Timestamp) -> Result<Self> {
+        let principal = by.principal()?;
+        policy::require(&principal, Action::EditUser, Some(self.id))?;
+        let UserPatch { username, email, display_name, bio, is_active } = patch;
+        let is_active = is_active.unwrap_or(self.is_active);
+        if is_active != self.is_active {
+            policy::require(&principal, Action::SwitchUser, Some(self.id))?;
+        }
+        let before = self.clone();
+        let after = Self {
+            username: username.unwrap_or(before.username),
+            email: email.unwrap_or(before.email),
+            display_name: display_name.apply(before.display_name),
+            bio: bio.apply(before.bio),
+            is_active,
+            ..before
+        };
+        self.changed(after, now)
+    }
+
+    /// The account with exactly these roles, given `by` an admin; the same if it has them.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`], [`Error::Forbidden`] also for somebody who would raise themselves, [`Error::BeingErased`].
+    pub fn assign_roles(&self, by: &Self, roles: Roles, now: Timestamp) -> Result<Self> {
+        policy::require(&by.principal()?, Action::AssignRoles, Some(self.id))?;
+        if by.id == self.id && !roles.is_subset(&self.roles) {
+            return Err(Error::Forbidden(Action::AssignRoles));
+        }
+        self.changed(Self { roles, ..self.clone() }, now)
+    }
+
+    /// The account from the moment that it or an admin asks to have it erased, and what follows from that; nothing if somebody has
+    /// asked before.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`], [`Error::Forbidden`].
+    pub fn request_erasure(&self, by: &Self, now: Timestamp) -> Result<Option<(Self, EventData)>> {
+        let is_requested = self.erasure_requested_at.is_some();
+        // Its own first request switched it off, and may be repeated all the same.
+        if !(is_requested && by.id == self.id) {
+            policy::require(&by.principal()?, Action::EditUser, Some(self.id))?;
+        }
+        if is_requested {
+            return Ok(None);
+        }
+        let after = Self { is_active: false, erasure_requested_at: Some(now), ..self.clone() };
+        Ok(Some((self.changed(after, now)?, EventData::UserErasureRequested { user_id: self.id })))
+    }
+
+    /// The account that the template names becomes the first admin if there has never been one.
+    ///
+    /// # Errors
+    /// None that an active account could meet.
+    pub fn first_admin(&self, named: Option<UserId>, admins: Option<&Admins>, now: Timestamp) -> Result<Option<(Self, Admins)>> {
+        if named != Some(self.id) || admins.is_some() || !self.is_active {
+            return Ok(None);
+        }
+        let mut roles = self.roles.clone();
+        roles.insert(Role::Admin);
+        let after = self.changed(Self { roles, ..self.clone() }, now)?;
+        let admins = Admins::after(None, &after)?;
+        Ok(Some((after, admins)))
+    }
+
+    fn changed(&self, after: Self, now: Timestamp) -> Result<Self> {
+        if after == *self {
+            return Ok(after);
+        }
+        if self.erasure_requested_at.is_some() {
+            return Err(Error::BeingErased);
+        }
+        Ok(Self { updated_at: now, version: self.version + 1, ..after })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LATER: i64 = 5_000;
+
+    fn user(millis: i64, roles: &[Role]) -> User {
+        let now = Timestamp::from_millis(millis);
+        let username = Username::parse(&format!("user-{millis}")).unwrap();
+        let email = Email::parse(&format!("{username}@example.com")).unwrap();
+        let registration = Registration { username, email, display_name: None, bio: None };
+        User::register(registration, roles.iter().copied().collect(), UserId::generate(now), now).0
+    }
+
+    fn later() -> Timestamp {
+        Timestamp::from_millis(LATER)
+    }
+
+    fn switched_off(user: &User) -> User {
+        User { is_active: false, ..user.clone() }
+    }
+
+    #[test]
+    fn a_change_counts_only_if_it_changes_something() {
+        let ada = user(1, &[Role::Reader]);
+        let bio = Some(Bio::parse("Writes").unwrap());
+        let patch = UserPatch { bio: Change::from(bio.clone()), ..UserPatch::default() };
+        let after = ada.edit(&ada, patch.clone(), later()).unwrap();
+        assert_eq!(after, User { bio, updated_at: later(), version: 2, ..ada.clone() });
+        assert_eq!(after.edit(&after, patch, Timestamp::from_millis(LATER + 1)).unwrap(), after);
+        let removed = after.edit(&after, UserPatch { bio: Change::Remove, ..UserPatch::default() }, later()).unwrap();
+        assert_eq!((removed.bio, removed.version), (None, 3));
+    }
+
+    #[test]
+    fn others_change_an_account_only_as_admins_and_only_admins_switch_it() {
+        let (ada, bob, root) = (user(1, &[Role::Editor]), user(2, &[Role::Editor]), user(3, &[Role::Admin]));
+        let name = UserPatch { username: Some(Username::parse("other").unwrap()), ..UserPatch::default() };
+        let off = UserPatch { is_active: Some(false), ..UserPatch::default() };
+        let on = UserPatch { is_active: Some(true), ..UserPatch::default() };
+        assert!(matches!(ada.edit(&bob, name.clone(), later()), Err(Error::Forbidden(Action::EditUser))));
+        assert!(matches!(ada.edit(&ada, off.clone(), later()), Err(Error::Forbidden(Action::SwitchUser))));
+        assert_eq!(ada.edit(&ada, on.clone(), later()).unwrap(), ada, "what stays as it is needs no admin");
+        let inactive = ada.edit(&root, off, later()).unwrap();
+        assert!(!inactive.is_active);
+        for patch in [name, on.clone()] {
+            assert!(matches!(inactive.edit(&inactive, patch, later()), Err(Error::Unauthenticated(Credentials::InvalidToken))));
+        }
+        assert!(inactive.edit(&root, on, later()).unwrap().is_active);
+    }
+
+    #[test]
+    fn an_account_is_erased_once_and_changes_no_more() {
+        let (ada, bob, root) = (user(1, &[Role::Reader]), user(2, &[Role::Reader]), user(3, &[Role::Admin]));
+        assert!(matches!(ada.request_erasure(&bob, later()), Err(Error::Forbidden(Action::EditUser))));
+        let (erased, event) = ada.request_erasure(&ada, later()).unwrap().unwrap();
+        assert_eq!(erased, User { is_active: false, erasure_requested_at: Some(later()), updated_at: later(), version: 2, ..ada.clone() });
+        assert_eq!(event, EventData::UserErasureRequested { user_id: ada.id });
+        for by in [&erased, &root] {
+            assert_eq!(erased.request_erasure(by, later()).unwrap(), None);
+        }
+        assert!(matches!(erased.request_erasure(&bob, later()), Err(Error::Forbidden(_))));
+        let on = UserPatch { is_active: Some(true), ..UserPatch::default() };
+        assert!(matches!(erased.edit(&root, on, later()), Err(Error::BeingErased)));
+        assert!(matches!(erased.assign_roles(&root, [Role::Author].into(), later()), Err(Error::BeingErased)));
+
+        let inactive = switched_off(&ada);
+        assert!(matches!(inactive.request_erasure(&inactive, later()), Err(Error::Unauthenticated(_))), "this would be its first request");
+        assert!(inactive.request_erasure(&root, later()).unwrap().is_some(), "what an admin has switched off is not erased yet");
+    }
+
+    #[test]
+    fn admins_give_roles_and_nobody_raises_themselves() {
+        let (ada, root) = (user(1, &[Role::Editor]), user(3, &[Role::Reader, Role::Admin]));
+        assert_eq!(ada.assign_roles(&root, [Role::Admin].into(), later()).unwrap().roles, [Role::Admin].into());
+        assert_eq!(ada.assign_roles(&root, [Role::Editor].into(), later()).unwrap(), ada);
+        assert!(matches!(ada.assign_roles(&ada, [Role::Editor].into(), later()), Err(Error::Forbidden(Action::AssignRoles))));
+        assert!(matches!(root.assign_roles(&root, [Role::Admin, Role::Editor].into(), later()), Err(Error::Forbidden(_))));
+        assert_eq!(root.assign_roles(&root, [Role::Reader].into(), later()).unwrap().roles, [Role::Reader].into());
+        assert!(matches!(ada.assign_roles(&switched_off(&root), Roles::new(), later()), Err(Error::Unauthenticated(_))));
+    }
+
+    #[test]
+    fn the_first_admin_is_the_named_account_once() {
+        let (ada, bob) = (user(1, &[Role::Reader]), user(2, &[Role::Reader]));
+        let (admin, admins) = ada.first_admin(Some(ada.id), None, later()).unwrap().unwrap();
+        assert_eq!(admin, User { roles: [Role::Reader, Role::Admin].into(), updated_at: later(), version: 2, ..ada.clone() });
+        assert_eq!(admins, Admins { ids: [ada.id].into(), version: 1 });
+        assert_eq!(ada.first_admin(Some(ada.id), Some(&admins), later()).unwrap(), None, "there has been one");
+        assert_eq!(ada.first_admin(Some(bob.id), None, later()).unwrap(), None);
+        assert_eq!(ada.first_admin(None, None, later()).unwrap(), None);
+        assert_eq!(switched_off(&ada).first_admin(Some(ada.id), None, later()).unwrap(), None);
+    }
+
+    #[test]
+    fn there_is_always_an_admin() {
+        let (ada, bob) = (user(1, &[Role::Admin]), user(2, &[Role::Admin]));
+        let both = Admins::after(Some(&Admins::after(None, &ada).unwrap()), &bob).unwrap();
+        assert_eq!(both, Admins { ids: [ada.id, bob.id].into(), version: 2 });
+        let one = Admins::after(Some(&both), &switched_off(&ada)).unwrap();
+        assert_eq!(one, Admins { ids: [bob.id].into(), version: 3 });
+        assert!(matches!(Admins::after(Some(&one), &User { roles: Roles::new(), ..bob }), Err(Error::LastAdmin)));
     }
 }

@@ -16,6 +16,10 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        // What is asked to exist only if nothing is there matches no version (RFC 9110, section 13.1.2).
+        if tags(&parts.headers, &header::IF_NONE_MATCH)?.is_some_and(|tags| tags.iter().any(|tag| tag == "*")) {
+            return Ok(Self(Precondition::OneOf(Vec::new())));
+        }
         let tags = match tags(&parts.headers, &header::IF_MATCH)? {
             None => return Ok(Self(Precondition::None)),
             Some(tags) if tags.iter().any(|tag| tag == "*") => return Ok(Self(Precondition::None)),
@@ -74,6 +78,13 @@ mod tests {
             ("\"x\"", Precondition::OneOf(vec![])),
         ] {
             assert_eq!(if_match(value).await, expected, "{value}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_versions_of_all_forms_of_a_reply_are_one() {
+        for tag in ["\"3\"", "\"3-own\"", "\"3-own-xml\"", "\"3-pb\""] {
+            assert_eq!(if_match(tag).await, Precondition::OneOf(vec![3]), "{tag}");
         }
     }
 }

@@ -124,6 +124,8 @@ impl From<Error> for Problem {
             Error::NotFound(Kind::Comment) => Self::new(StatusCode::NOT_FOUND, "comment-not-found", "There is no such comment"),
             Error::UsernameTaken => Self::new(StatusCode::CONFLICT, "username-taken", "The username is taken"),
             Error::EmailTaken => Self::new(StatusCode::CONFLICT, "email-taken", "There is an account with this e-mail address"),
+            Error::LastAdmin => Self::new(StatusCode::CONFLICT, "last-admin", "The last admin must stay one"),
+            Error::BeingErased => Self::new(StatusCode::CONFLICT, "being-erased", "The account is to be erased"),
             Error::SlugTaken => Self::new(StatusCode::CONFLICT, "slug-taken", "Another post has this slug"),
             Error::IllegalMove { .. } => {
                 Self { detail: Some(error.to_string()), ..Self::new(StatusCode::CONFLICT, "illegal-move", "The post cannot change to this status") }

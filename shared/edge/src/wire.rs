@@ -5,7 +5,7 @@ use quire_app::{
     page::PageView,
     posts::{PostListItem, PostView},
     sessions::{NewSession, SessionView},
-    users::{NewUser, UserView},
+    users::{NewUser, RoleReplacement, UserReplacement, UserView},
 };
 use quire_domain::post::Draft;
 use quire_proto::v1;
@@ -44,7 +44,10 @@ macro_rules! wire {
 
 wire! {
     NewUser => "user", v1::NewUser;
+    UserReplacement => "user", v1::UserReplacement;
+    RoleReplacement => "roleReplacement", v1::RoleReplacement;
     UserView => "user", v1::User;
+    PageView<UserView> => "page", v1::UserPage;
     NewSession => "session", v1::NewSession;
     SessionView => "session", v1::Session;
     Draft => "post", v1::NewPost;

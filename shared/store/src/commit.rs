@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
-    types::{AttributeValue, CancellationReason, Delete, DeleteRequest, Put, TransactWriteItem, WriteRequest},
+    types::{AttributeValue, CancellationReason, Delete, DeleteRequest, Put, TransactWriteItem, WriteRequest, builders::DeleteBuilder},
 };
 use futures::future::BoxFuture;
 use quire_domain::{
@@ -129,7 +129,7 @@ impl Commit {
         let listings = after.listings();
         for Listing { key, .. } in before.listings() {
             if listings.iter().all(|listing| listing.key != key) {
-                self.delete(key);
+                self.delete(Delete::builder(), key);
             }
         }
         self.list(listings)
@@ -145,6 +145,17 @@ impl Commit {
             .expression_attribute_values(":owner", owner.clone());
         let item = place(Key::claim(&claim), Item::from([("owner".into(), owner)]));
         self.put(put, Ok(item), OnCondition::Claimed(claim));
+        self
+    }
+
+    /// Gives up a unique value of `owner`, the text of an id, so that another may claim it.
+    #[must_use]
+    pub fn release(mut self, claim: &Claim, owner: &impl ToString) -> Self {
+        let delete = Delete::builder()
+            .condition_expression("attribute_not_exists(pk) OR #owner = :owner")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":owner", AttributeValue::S(owner.to_string()));
+        self.delete(delete, Key::claim(claim));
         self
     }
 
@@ -203,8 +214,8 @@ impl Commit {
         }
     }
 
-    fn delete(&mut self, key: Key) {
-        let delete = Delete::builder().table_name("").set_key(Some(attributes(key))).build().ok();
+    fn delete(&mut self, delete: DeleteBuilder, key: Key) {
+        let delete = delete.table_name("").set_key(Some(attributes(key))).build().ok();
         self.writes.push(Write { item: TransactWriteItem::builder().set_delete(delete).build(), on_condition: OnCondition::Stale });
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use quire_domain::{
     Timestamp,
+    admins::Admins,
     comment::Comment,
     cursor::Published,
     post::{Post, Status},
@@ -55,6 +56,23 @@ impl Listing {
 impl Entity for User {
     fn key(&self) -> Key {
         Key::user(self.id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn listings(&self) -> Vec<Listing> {
+        let inactive = (!self.is_active).then(|| Key::INACTIVE_USERS.to_owned());
+        let roles = self.roles.iter().map(|role| Key::users_with(*role));
+        let partitions = [Key::USERS.to_owned()].into_iter().chain(inactive).chain(roles);
+        partitions.map(|partition| Listing::new(Key::listed_user(partition, self.id), self)).collect()
+    }
+}
+
+impl Entity for Admins {
+    fn key(&self) -> Key {
+        Key::admins()
     }
 
     fn version(&self) -> u64 {

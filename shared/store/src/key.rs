@@ -5,6 +5,7 @@ use quire_domain::{
     cursor::{Position, Published},
     event::Consumer,
     id::{CommentId, EventId, PostId, SessionId, UserId},
+    policy::Role,
     rate::Caller,
     slug::Slug,
     text::{Email, Username},
@@ -26,7 +27,7 @@ pub struct Key {
 /// A value that only one entity may have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
-    /// Of an account.
+    /// Of an account, and of all names that look like it.
     Username(Username),
     /// Of an account.
     Email(Email),
@@ -68,11 +69,22 @@ impl Key {
     /// Who has a unique value.
     pub fn claim(claim: &Claim) -> Self {
         let pk = match claim {
-            Claim::Username(username) => format!("USERNAME#{username}"),
+            // Two names that look alike are one claim.
+            Claim::Username(username) => format!("USERNAME#{}", username.skeleton()),
             Claim::Email(email) => format!("EMAIL#{email}"),
             Claim::Slug(slug) => format!("SLUG#{slug}"),
         };
         Self::new(pk, "CLAIM")
+    }
+
+    /// An account in one of the lists of accounts.
+    pub fn listed_user(partition: impl Into<String>, id: UserId) -> Self {
+        Self::new(partition, id.sort_key())
+    }
+
+    /// Who the admins are.
+    pub fn admins() -> Self {
+        Self::new("ADMINS", "ADMINS")
     }
 
     /// A post.
@@ -140,6 +152,17 @@ impl Key {
 
     /// Partition of the public halves of all signing keys.
     pub const PUBLIC_KEYS: &'static str = "SIGNING-KEYS";
+
+    /// Partition of all accounts.
+    pub const USERS: &'static str = "USERS";
+
+    /// Partition of the accounts that are not active.
+    pub const INACTIVE_USERS: &'static str = "USERS#INACTIVE";
+
+    /// Partition of the accounts with one role.
+    pub fn users_with(role: Role) -> String {
+        format!("USERS#ROLE#{role}")
+    }
 
     /// Partition of what an account owns.
     pub fn owner(owner: UserId) -> String {

@@ -1,7 +1,8 @@
 //! `POST /api/v1/sessions`: signs in with a password.
 //!
 //! Reads the claim of the name, the account, its credential and the signing keys. Writes the session, and the next signing key
-//! when it is due. The reply holds a token, so it is not recorded: an `Idempotency-Key` has no effect here.
+//! when it is due. The account that the template names becomes the first admin, in the transaction that makes its session. The reply
+//! holds a token, so it is not recorded: an `Idempotency-Key` has no effect here.
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -16,7 +17,11 @@ fn main() -> ExitCode {
 
 fn route(setup: &Setup) -> Result<Route, BoxError> {
     let vault = Kms::new(&setup.aws, setup.environment.get("SIGNING_KEY_ID")?);
-    let sessions = Sessions::new(setup.store()?, Arc::new(vault), setup.issuer()?);
+    let first_admin = match setup.environment.get("FIRST_ADMIN")? {
+        none if none.is_empty() => None,
+        id => Some(id.parse().map_err(|error| format!("FIRST_ADMIN {error}"))?),
+    };
+    let sessions = Sessions::new(setup.store()?, Arc::new(vault), setup.issuer()?, first_admin);
     Ok(Route::public(Router::new().route("/api/v1/sessions", post(handle)).with_state(sessions)).with_rates(setup.rates()?))
 }
 

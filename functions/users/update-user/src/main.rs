@@ -1,0 +1,31 @@
+//! `PATCH /api/v1/users/{userId}`: changes what an account says of itself, by itself or an admin, who may also switch it on or off.
+//!
+//! Reads the account, the one that asks and, where it is an admin that is switched, who the admins are. Writes the account, its places
+//! in lists, its claims to a new name or address instead of the old ones, and who the admins are, in one transaction.
+
+use std::process::ExitCode;
+
+use axum::{Router, extract::State, routing::patch};
+use quire_app::{user_changes::UserChanges, users::UserView};
+use quire_aws::{BoxError, Setup};
+use quire_domain::{id::UserId, user::UserPatch};
+use quire_edge::{Entity, Id, IfMatch, Patch, Result, Route, SignedIn};
+
+fn main() -> ExitCode {
+    quire_edge::run(route)
+}
+
+fn route(setup: &Setup) -> Result<Route, BoxError> {
+    let router = Router::new().route("/api/v1/users/{userId}", patch(handle)).with_state(UserChanges::new(setup.store()?));
+    Ok(Route::with_tokens(router, setup.tokens()?).with_rates(setup.rates()?))
+}
+
+async fn handle(
+    State(users): State<UserChanges>,
+    SignedIn(call): SignedIn,
+    Id(id): Id<UserId>,
+    IfMatch(precondition): IfMatch,
+    Patch(patch): Patch<UserPatch>,
+) -> Result<Entity<UserView>> {
+    Ok(Entity(users.edit(&call, id, patch, precondition).await?))
+}

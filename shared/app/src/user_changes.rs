@@ -1,0 +1,119 @@
+//! Changes of accounts. Each reads the account that asks as it is now: one that was switched off a moment ago changes nothing more,
+//! and roles count as the table has them, whatever the token says.
+
+use futures::future::BoxFuture;
+use quire_domain::{
+    Error, Result,
+    admins::Admins,
+    error::{Credentials, Kind},
+    event::EventData,
+    id::UserId,
+    policy::Roles,
+    user::{User, UserPatch},
+};
+use quire_store::{Claim, Commit, CommitError, Key, Store};
+
+use crate::{Call, posts::Precondition, users::UserView};
+
+/// Attempts at a change that names no version and meets others.
+const ATTEMPTS: usize = 5;
+
+/// Changes accounts.
+#[derive(Debug, Clone)]
+pub struct UserChanges {
+    store: Store,
+}
+
+impl UserChanges {
+    /// The accounts in `store`.
+    pub fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// Changes what an account says of itself, or switches it on or off. A new name or address is claimed and the old one given up in
+    /// the same transaction. A change that names no version is made to the newest one.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`], [`Error::NotFound`], [`Error::Forbidden`], [`Error::UsernameTaken`], [`Error::EmailTaken`],
+    /// [`Error::LastAdmin`], [`Error::BeingErased`], [`Error::VersionMismatch`], [`Error::Contended`].
+    pub fn edit<'a>(&'a self, call: &'a Call, id: UserId, patch: UserPatch, precondition: Precondition) -> BoxFuture<'a, Result<UserView>> {
+        Box::pin(async move {
+            let decide = |by: &User, user: &User| Ok(Some((user.edit(by, patch.clone(), call.now)?, None)));
+            self.view_of_change(call, id, &precondition, &decide).await
+        })
+    }
+
+    /// Gives an account exactly these roles.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`], [`Error::NotFound`], [`Error::Forbidden`], [`Error::LastAdmin`], [`Error::BeingErased`],
+    /// [`Error::VersionMismatch`], [`Error::Contended`].
+    pub fn assign_roles<'a>(&'a self, call: &'a Call, id: UserId, roles: Roles, precondition: Precondition) -> BoxFuture<'a, Result<UserView>> {
+        Box::pin(async move {
+            let decide = |by: &User, user: &User| Ok(Some((user.assign_roles(by, roles.clone(), call.now)?, None)));
+            self.view_of_change(call, id, &precondition, &decide).await
+        })
+    }
+
+    /// Switches an account off for good and asks to have it erased. Asking again does nothing, whatever version it names.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`], [`Error::NotFound`], [`Error::Forbidden`], [`Error::LastAdmin`], [`Error::VersionMismatch`],
+    /// [`Error::Contended`].
+    pub fn request_erasure<'a>(&'a self, call: &'a Call, id: UserId, precondition: Precondition) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let decide = |by: &User, user: &User| Ok(user.request_erasure(by, call.now)?.map(|(after, requested)| (after, Some(requested))));
+            self.change(call, id, &precondition, &decide).await.map(drop)
+        })
+    }
+
+    /// What the account that asks sees after a change.
+    async fn view_of_change(&self, call: &Call, id: UserId, precondition: &Precondition, decide: &Decision<'_>) -> Result<UserView> {
+        let (by, after) = self.change(call, id, precondition, decide).await?;
+        Ok(UserView::of(after, &by.principal()?))
+    }
+
+    /// Commits what `decide` makes of the account that asks and of the account that it is about, and gives both.
+    async fn change(&self, call: &Call, id: UserId, precondition: &Precondition, decide: &Decision<'_>) -> Result<(User, User)> {
+        let caller = call.principal.user_id().ok_or(Error::Unauthenticated(Credentials::Missing))?;
+        for _ in 0..ATTEMPTS {
+            let by = self.load(caller).await?.ok_or(Error::Unauthenticated(Credentials::InvalidToken))?;
+            let before = if caller == id { by.clone() } else { self.load(id).await?.ok_or(Error::NotFound(Kind::User))? };
+            let Some((after, event)) = decide(&by, &before)? else { return Ok((by, before)) };
+            precondition.check(before.version)?;
+            if after == before {
+                return Ok((by, after));
+            }
+            let mut commit = Commit::new(Some(caller), call.trace.clone(), call.now).update(&before, &after).emit(event);
+            commit = moved(commit, Claim::Username(before.username.clone()), Claim::Username(after.username.clone()), id);
+            commit = moved(commit, Claim::Email(before.email.clone()), Claim::Email(after.email.clone()), id);
+            if before.is_admin() != after.is_admin() {
+                let admins: Option<Admins> = self.store.get(Key::admins()).await?;
+                let changed = Admins::after(admins.as_ref(), &after)?;
+                commit = match &admins {
+                    Some(admins) => commit.update(admins, &changed),
+                    None => commit.create(&changed),
+                };
+            }
+            match self.store.commit(commit).await {
+                Ok(()) => return Ok((by, after)),
+                Err(CommitError::Stale) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    async fn load(&self, id: UserId) -> Result<Option<User>> {
+        Ok(self.store.get(Key::user(id)).await?)
+    }
+}
+
+/// From the account that asks and the account before the change to the account after it, and what follows; nothing where it has been
+/// done before.
+type Decision<'a> = dyn Fn(&User, &User) -> Result<Option<(User, Option<EventData>)>> + Send + Sync + 'a;
+
+/// Claims the new value and gives up the old one, unless they are one claim.
+fn moved(commit: Commit, before: Claim, after: Claim, owner: UserId) -> Commit {
+    if Key::claim(&before) == Key::claim(&after) { commit } else { commit.claim(after, &owner).release(&before, &owner) }
+}
