@@ -25,7 +25,7 @@ async fn a_new_comment_is_pending() {
     let comment = reply.expect(201);
     let id = text(&comment["commentId"]);
     let expected = json!({
-        "commentId": id, "postId": post, "authorId": ada.id, "content": "Well said", "status": "pending",
+        "commentId": id, "postId": post, "authorId": ada.id, "depth": 0, "content": "Well said", "status": "pending",
         "createdAt": comment["createdAt"], "updatedAt": comment["createdAt"], "version": 1,
     });
     assert_eq!(comment, expected);

@@ -7,20 +7,35 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// Function → status of its reply, or the whole result of one that is no route.
-const RESULTS: [(&str, Result<u64, &str>); 14] = [
+const RESULTS: [(&str, Result<u64, &str>); 29] = [
     ("check-health", Ok(204)),
     ("create-comment", Ok(401)),
     ("create-post", Ok(401)),
     ("create-session", Ok(401)),
+    ("delete-comment", Ok(401)),
+    ("delete-follower", Ok(401)),
+    ("delete-reaction", Ok(401)),
+    ("fan-out-post", Err(r#"{"batchItemFailures":[]}"#)),
+    ("get-comment", Ok(404)),
+    ("get-feed", Ok(401)),
     ("get-jwks", Ok(200)),
     ("get-post", Ok(404)),
     ("get-user", Ok(404)),
     ("list-comments", Ok(404)),
+    ("list-followers", Ok(404)),
+    ("list-following", Ok(404)),
+    ("list-moderation", Ok(401)),
     ("list-posts", Ok(200)),
+    ("list-reactions", Ok(404)),
     ("moderate-comment", Err(r#"{"batchItemFailures":[]}"#)),
+    ("put-follower", Ok(401)),
+    ("put-reaction", Ok(401)),
     ("register-user", Ok(201)),
     ("relay-outbox", Err(r#"{"batchItemFailures":[]}"#)),
+    ("replace-comment", Ok(401)),
+    ("replace-comment-status", Ok(401)),
     ("sweep-outbox", Err("null")),
+    ("update-comment", Ok(401)),
     ("update-post", Ok(401)),
 ];
 

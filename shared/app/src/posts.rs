@@ -63,7 +63,7 @@ pub enum Precondition {
 }
 
 impl Precondition {
-    fn check(&self, version: u64) -> Result<()> {
+    pub(crate) fn check(&self, version: u64) -> Result<()> {
         match self {
             Self::OneOf(versions) if !versions.contains(&version) => Err(Error::VersionMismatch),
             Self::None | Self::OneOf(_) => Ok(()),
