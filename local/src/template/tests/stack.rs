@@ -176,9 +176,9 @@ fn the_table_of_the_project_becomes_a_create_table_request() {
 fn dead_letter_queues_come_before_the_queues_that_name_them() {
     let stack = project();
     let names: Vec<&str> = stack.queues.iter().map(|queue| queue.logical_id.as_str()).collect();
-    let expected = ["FanOutPostDeadLetters", "ModerateCommentDeadLetters", "RelayOutboxFailures", "FanOutPostQueue", "ModerateCommentQueue"];
+    let expected = ["ModerateCommentDeadLetters", "FanOutPostDeadLetters", "RelayOutboxFailures", "ModerateCommentQueue", "FanOutPostQueue"];
     assert_eq!(names, expected);
-    let queue = &stack.queues[4];
+    let queue = &stack.queues[3];
     let attributes = [
         ("MessageRetentionPeriod", "345600"),
         ("RedrivePolicy", r#"{"deadLetterTargetArn":"arn:aws:sqs:eu-west-1:000000000000:quire-ModerateCommentDeadLetters","maxReceiveCount":5}"#),
