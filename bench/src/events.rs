@@ -60,7 +60,7 @@ impl Api {
     }
 }
 
-/// Every event in the outbox.
+/// Every new comment's event in the outbox.
 async fn outbox(cloud: &Cloud) -> Result<Vec<String>> {
     let mut request = json!({
         "TableName": cloud.stack().tables["Table"].name,
@@ -73,7 +73,8 @@ async fn outbox(cloud: &Cloud) -> Result<Vec<String>> {
         let call = call.header("authorization", format!("AWS4-HMAC-SHA256 Credential={DEVELOPER_ACCESS_KEY}/bench, Signature=0"));
         let page: Value = call.json(&request).send().await?.error_for_status()?.json().await?;
         let items = page["Items"].as_array().into_iter().flatten();
-        events.extend(items.filter_map(|item| Some(item["event"]["S"].as_str()?.to_owned())));
+        let texts = items.filter_map(|item| Some(item["event"]["S"].as_str()?.to_owned()));
+        events.extend(texts.filter(|event| event.contains("\"comment.created\"")));
         match page.get("LastEvaluatedKey") {
             Some(last) => request["ExclusiveStartKey"] = last.clone(),
             None => return Ok(events),

@@ -2,6 +2,7 @@
 
 mod comments;
 mod contention;
+mod engagement;
 mod fields;
 mod forge;
 mod forms;
@@ -17,11 +18,42 @@ mod story;
 mod tokens;
 mod users;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use quire_local::functions::Outcome;
 use quire_tests::{Quire, Reply, send, text};
 use reqwest::Method;
 use serde_json::{Value, json};
+
+/// A number that is counted of a post; 0 if nothing was counted yet.
+async fn counted(quire: &Quire, post: &str, counter: &str) -> i64 {
+    let key = |text: &str| AttributeValue::S(text.to_owned());
+    let get = quire.dynamodb().get_item().table_name(quire.table()).key("pk", key(&format!("POST#{post}"))).key("sk", key("COUNTS"));
+    let item = get.consistent_read(true).send().await.expect("the table can be read").item.unwrap_or_default();
+    item.get(counter).and_then(|number| number.as_n().ok()?.parse().ok()).unwrap_or_default()
+}
+
+/// The events in the outbox, each as the message of a queue, by their type.
+async fn outbox(quire: &Quire) -> BTreeMap<String, Vec<String>> {
+    let mut events: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for item in quire.items().await {
+        if let Some(event) = item.get("event").and_then(|event| event.as_s().ok()) {
+            let kind = text(&serde_json::from_str::<Value>(event).expect("JSON")["type"]);
+            events.entry(kind).or_default().push(event.clone());
+        }
+    }
+    events
+}
+
+/// Gives a message to the worker behind a queue, which must deal with it.
+async fn deliver(quire: &Quire, worker: &str, message: &str) {
+    let event = json!({"Records": [{"messageId": "m", "body": message}]}).to_string();
+    match quire.cloud().functions().invoke(worker, event.into(), None).await.outcome {
+        Outcome::Reply(reply) => assert_eq!(&reply[..], br#"{"batchItemFailures":[]}"#),
+        other => panic!("{other:?}"),
+    }
+}
 
 /// An id that nothing has.
 const NOBODY: &str = "0190a5a5-0000-7000-8000-000000000000";

@@ -3,23 +3,29 @@
 use futures::future::BoxFuture;
 use quire_domain::{
     Error, Result, Timestamp,
-    comment::{Comment, Status},
+    comment::{Comment, Decision, Status, Written},
     cursor::Position,
     error::Kind,
+    event::EventData,
     id::{CommentId, PostId, UserId},
     policy::{self, Action},
     post::Post,
     text::CommentText,
 };
-use quire_store::{Commit, Key, Order, Pages, Store};
+use quire_store::{Commit, CommitError, Key, Order, Pages, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Call,
+    counts::{COMMENTS, counted},
     idempotency::commit_once,
     input::{Fields, Input},
     page::{PageRequest, PageView, walk},
+    posts::Precondition,
 };
+
+/// Attempts at a change that names no version and meets others.
+const ATTEMPTS: usize = 5;
 
 /// The use cases of comments.
 #[derive(Debug, Clone)]
@@ -32,11 +38,97 @@ pub struct Comments {
 pub struct NewComment {
     /// What it says.
     pub content: CommentText,
+    /// The comment that it answers.
+    pub parent_id: Option<CommentId>,
 }
 
 impl Input for NewComment {
     fn read(fields: &mut Fields) -> Option<Self> {
+        let content = fields.required("content", CommentText::parse);
+        let parent_id = fields.optional("parentId", str::parse);
+        Some(Self { content: content?, parent_id: parent_id? })
+    }
+}
+
+/// Other words for a comment: all of it that can be replaced.
+#[derive(Debug, Clone)]
+pub struct CommentReplacement {
+    /// What it says.
+    pub content: CommentText,
+}
+
+impl Input for CommentReplacement {
+    fn read(fields: &mut Fields) -> Option<Self> {
         Some(Self { content: fields.required("content", CommentText::parse)? })
+    }
+}
+
+/// A JSON Merge Patch (RFC 7396) of a comment.
+#[derive(Debug, Clone)]
+pub struct CommentPatch {
+    /// What it says, if that changes.
+    pub content: Option<CommentText>,
+}
+
+impl Input for CommentPatch {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        Some(Self { content: fields.replaced("content", CommentText::parse)? })
+    }
+}
+
+impl From<CommentReplacement> for CommentPatch {
+    fn from(CommentReplacement { content }: CommentReplacement) -> Self {
+        Self { content: Some(content) }
+    }
+}
+
+/// What a moderator sends.
+#[derive(Debug, Clone)]
+pub struct CommentStatusReplacement {
+    /// What becomes of the comment.
+    pub status: Decision,
+}
+
+impl Input for CommentStatusReplacement {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        Some(Self { status: fields.required("status", Decision::parse)? })
+    }
+}
+
+/// Which comments of a post a client asks for.
+#[derive(Debug, Clone)]
+pub struct CommentQuery {
+    /// Those with one status, or all.
+    pub status: Option<Status>,
+    /// Which page of them.
+    pub page: PageRequest,
+}
+
+impl Input for CommentQuery {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let status = fields.optional("status", Status::parse);
+        let page = PageRequest::read(fields);
+        Some(Self { status: status?, page: page? })
+    }
+}
+
+/// Which comments of all posts a moderator asks for.
+#[derive(Debug, Clone)]
+pub struct ModerationQuery {
+    /// Those with this status; held ones if the moderator names none.
+    pub status: Status,
+    /// Which page of them.
+    pub page: PageRequest,
+}
+
+impl Input for ModerationQuery {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let status = fields.optional("status", |text| match Status::parse(text) {
+            Ok(status) if status.is_moderated_by_people() => Ok(status),
+            _ => Err("must be \"held\", \"pending\" or \"rejected\""),
+        });
+        let page = PageRequest::read(fields);
+        Some(Self { status: status?.unwrap_or(Status::Held), page: page? })
     }
 }
 
@@ -48,11 +140,19 @@ pub struct CommentView {
     pub comment_id: CommentId,
     /// The post it is on.
     pub post_id: PostId,
-    /// Who wrote it.
-    pub author_id: UserId,
-    /// What it says.
-    pub content: CommentText,
-    /// `pending`, `approved` or `held`.
+    /// Who wrote it, unless it is deleted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub author_id: Option<UserId>,
+    /// The comment that it answers.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub parent_id: Option<CommentId>,
+    /// How many comments are above it.
+    #[serde(default)]
+    pub depth: u8,
+    /// What it says, unless it is deleted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub content: Option<CommentText>,
+    /// `pending`, `approved`, `held`, `rejected` or `deleted`.
     pub status: Status,
     /// When it was written.
     pub created_at: Timestamp,
@@ -64,8 +164,9 @@ pub struct CommentView {
 
 impl From<Comment> for CommentView {
     fn from(comment: Comment) -> Self {
-        let Comment { id, post_id, author_id, content, status, created_at, updated_at, version } = comment;
-        Self { comment_id: id, post_id, author_id, content, status, created_at, updated_at, version }
+        let Comment { id, post_id, author_id, parent_id, depth, content, status, created_at, updated_at, version } = comment;
+        let author_id = (status != Status::Deleted).then_some(author_id);
+        Self { comment_id: id, post_id, author_id, parent_id, depth, content, status, created_at, updated_at, version }
     }
 }
 
@@ -75,16 +176,21 @@ impl Comments {
         Self { store }
     }
 
-    /// Comments on a published post. Others see the comment once it is approved.
+    /// Comments on a published post or answers a comment of it. Others see the comment once it is approved.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Unauthenticated`], [`Error::Forbidden`].
+    /// [`Error::NotFound`], [`Error::Unauthenticated`], [`Error::Forbidden`], [`Error::Invalid`] for a comment that cannot be answered.
     pub fn create<'a>(&'a self, call: &'a Call, post_id: PostId, input: NewComment) -> BoxFuture<'a, Result<CommentView>> {
         Box::pin(async move {
             policy::require(&call.principal, Action::Comment, None)?;
             let decision = async {
-                let post = self.post(post_id).await?.seen_by(&call.principal)?;
-                let (comment, created) = Comment::write(&call.principal, post, input.content.clone(), CommentId::generate(call.now), call.now)?;
+                let post = self.post(call, post_id).await?;
+                let parent = match input.parent_id {
+                    None => None,
+                    Some(parent) => Some((parent, self.store.get::<Comment>(Key::comment(post_id, parent)).await?)),
+                };
+                let written = Written { content: input.content.clone(), parent };
+                let (comment, created) = Comment::write(&call.principal, post, written, CommentId::generate(call.now), call.now)?;
                 let commit = Commit::new(Some(comment.author_id), call.trace.clone(), call.now).create(&comment).emit([created]);
                 Ok((CommentView::from(comment), commit))
             };
@@ -92,14 +198,23 @@ impl Comments {
         })
     }
 
+    /// A comment that the principal may see.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn get<'a>(&'a self, call: &'a Call, post_id: PostId, id: CommentId) -> BoxFuture<'a, Result<CommentView>> {
+        Box::pin(async move { Ok(self.load(call, post_id, id).await?.seen_by(&call.principal)?.into()) })
+    }
+
     /// The comments of a post that the principal may see, oldest first.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a wrong cursor, [`Error::NotFound`] for a post that the principal may not see.
-    pub fn list<'a>(&'a self, call: &'a Call, post_id: PostId, page: &'a PageRequest) -> BoxFuture<'a, Result<PageView<CommentView>>> {
+    pub fn list<'a>(&'a self, call: &'a Call, post_id: PostId, query: &'a CommentQuery) -> BoxFuture<'a, Result<PageView<CommentView>>> {
         Box::pin(async move {
+            let CommentQuery { status, page } = query;
             let after: Option<CommentId> = page.position()?;
-            self.post(post_id).await?.seen_by(&call.principal)?;
+            self.post(call, post_id).await?;
             let pages = Pages {
                 partition: Key::comments(post_id),
                 prefix: "",
@@ -107,12 +222,132 @@ impl Comments {
                 order: Order::Ascending,
                 limit: page.limit,
             };
-            let (seen, next) = walk(&self.store, pages, |comment: &Comment| comment.id, |comment| comment.is_seen_by(&call.principal)).await?;
+            let wanted = |comment: &Comment| status.is_none_or(|status| status == comment.status) && comment.is_seen_by(&call.principal);
+            let (seen, next) = walk(&self.store, pages, |comment: &Comment| comment.id, wanted).await?;
             Ok(PageView { items: seen.into_iter().map(CommentView::from).collect(), next_cursor: next.map(|position| position.cursor()) })
         })
     }
 
-    async fn post(&self, id: PostId) -> Result<Post> {
-        self.store.get(Key::post(id)).await?.ok_or(Error::NotFound(Kind::Post))
+    /// The comments of all posts that moderation has left with one status, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a wrong cursor, [`Error::Unauthenticated`], [`Error::Forbidden`] for somebody who is no moderator.
+    pub fn list_moderation<'a>(&'a self, call: &'a Call, query: &'a ModerationQuery) -> BoxFuture<'a, Result<PageView<CommentView>>> {
+        Box::pin(async move {
+            policy::require(&call.principal, Action::ModerateComment, None)?;
+            let ModerationQuery { status, page } = query;
+            let after: Option<CommentId> = page.position()?;
+            let pages = Pages {
+                partition: Key::moderation(*status),
+                prefix: "",
+                after: after.map(|position| position.sort_key()),
+                order: Order::Ascending,
+                limit: page.limit,
+            };
+            let page = self.store.page::<Comment>(pages).await?;
+            let next_cursor = page.items.last().filter(|_| page.more).map(|comment| comment.id.cursor());
+            Ok(PageView { items: page.items.into_iter().map(CommentView::from).collect(), next_cursor })
+        })
+    }
+
+    /// Changes the words of a comment, which is moderated again.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unauthenticated`], [`Error::Forbidden`], [`Error::EditWindowClosed`], [`Error::VersionMismatch`],
+    /// [`Error::Contended`].
+    pub fn edit<'a>(
+        &'a self,
+        call: &'a Call,
+        (post_id, id): (PostId, CommentId),
+        patch: CommentPatch,
+        precondition: &'a Precondition,
+    ) -> BoxFuture<'a, Result<CommentView>> {
+        Box::pin(async move {
+            policy::require(&call.principal, Action::EditComment, call.principal.user_id())?;
+            let decide = |comment: Comment| comment.edit(&call.principal, patch.content.clone(), call.now);
+            self.change(call, post_id, id, precondition, decide).await
+        })
+    }
+
+    /// Takes a moderator's decision.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unauthenticated`], [`Error::Forbidden`], [`Error::CommentDeleted`], [`Error::VersionMismatch`],
+    /// [`Error::Contended`].
+    pub fn decide<'a>(
+        &'a self,
+        call: &'a Call,
+        (post_id, id): (PostId, CommentId),
+        decision: Decision,
+        precondition: &'a Precondition,
+    ) -> BoxFuture<'a, Result<CommentView>> {
+        Box::pin(async move {
+            policy::require(&call.principal, Action::ModerateComment, None)?;
+            let decide = |comment: Comment| comment.decide(&call.principal, decision, call.now);
+            self.change(call, post_id, id, precondition, decide).await
+        })
+    }
+
+    /// Deletes a comment; it keeps its place. One that is deleted already stays so, whatever version is named.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unauthenticated`], [`Error::Forbidden`], [`Error::VersionMismatch`], [`Error::Contended`].
+    pub fn delete<'a>(&'a self, call: &'a Call, (post_id, id): (PostId, CommentId), precondition: &'a Precondition) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            for _ in 0..ATTEMPTS {
+                let before = self.load(call, post_id, id).await?;
+                let Some((after, deleted)) = before.clone().delete(&call.principal, call.now)? else { return Ok(()) };
+                precondition.check(before.version)?;
+                if self.commit(call, &before, &after, deleted).await? {
+                    return Ok(());
+                }
+            }
+            Err(Error::Contended)
+        })
+    }
+
+    async fn change(
+        &self,
+        call: &Call,
+        post_id: PostId,
+        id: CommentId,
+        precondition: &Precondition,
+        decide: impl Fn(Comment) -> Result<(Comment, Option<EventData>)>,
+    ) -> Result<CommentView> {
+        for _ in 0..ATTEMPTS {
+            let before = self.load(call, post_id, id).await?;
+            let (after, event) = decide(before.clone())?;
+            precondition.check(before.version)?;
+            let done = match event {
+                None => true,
+                Some(event) => self.commit(call, &before, &after, event).await?,
+            };
+            if done {
+                return Ok(after.into());
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// Whether the change was made: not if somebody else was faster.
+    async fn commit(&self, call: &Call, before: &Comment, after: &Comment, event: EventData) -> Result<bool> {
+        let commit = Commit::new(call.principal.user_id(), call.trace.clone(), call.now)
+            .update(before, after)
+            .add(Key::post_counts(after.post_id), &counted(COMMENTS, before.counted(after)))
+            .emit([event]);
+        match self.store.commit(commit).await {
+            Ok(()) => Ok(true),
+            Err(CommitError::Stale) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn load(&self, call: &Call, post_id: PostId, id: CommentId) -> Result<Comment> {
+        self.post(call, post_id).await?;
+        self.store.get(Key::comment(post_id, id)).await?.ok_or(Error::NotFound(Kind::Comment))
+    }
+
+    async fn post(&self, call: &Call, id: PostId) -> Result<Post> {
+        self.store.get::<Post>(Key::post(id)).await?.ok_or(Error::NotFound(Kind::Post))?.seen_by(&call.principal)
     }
 }

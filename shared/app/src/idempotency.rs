@@ -61,7 +61,9 @@ fn fingerprint(input: &impl Serialize) -> Result<String> {
 /// Whether the first request could have succeeded where this one fails: the world may have moved on since.
 fn may_be_a_repetition(error: &Error) -> bool {
     match error {
-        Error::NotFound(_)
+        // What a body says for itself was right; what it names may be gone.
+        Error::Invalid(_)
+        | Error::NotFound(_)
         | Error::UsernameTaken
         | Error::EmailTaken
         | Error::LastAdmin
@@ -70,10 +72,11 @@ fn may_be_a_repetition(error: &Error) -> bool {
         | Error::IllegalMove { .. }
         | Error::VersionMismatch
         | Error::Contended => true,
-        Error::Invalid(_)
-        | Error::Unauthenticated(_)
+        Error::Unauthenticated(_)
         | Error::Forbidden(_)
         | Error::IdempotencyKeyReused
+        | Error::EditWindowClosed
+        | Error::CommentDeleted
         | Error::Unavailable(_)
         | Error::Internal { .. } => false,
     }

@@ -5,6 +5,9 @@
 
 pub mod call;
 pub mod comments;
+mod counts;
+pub mod feeds;
+pub mod follows;
 pub mod health;
 mod idempotency;
 pub mod input;
@@ -17,6 +20,7 @@ mod password;
 pub mod ports;
 pub mod posts;
 pub mod rates;
+pub mod reactions;
 pub mod sessions;
 pub mod tokens;
 pub mod user_changes;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::input::{Fields, Input};
 
 /// Queries for one page before it is returned short, with a cursor, where most items are not for the reader.
-const QUERIES: usize = 5;
+pub(crate) const QUERIES: usize = 5;
 
 /// Which page a client asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use crate::{
     Timestamp,
     id::{CommentId, PostId, UserId},
     limits,
+    reaction::Kind,
 };
 
 /// The text is not a cursor of this list.
@@ -90,6 +91,46 @@ impl Position for UserId {
 
     fn from_sort_key(key: &str) -> Option<Self> {
         key.parse().ok()
+    }
+}
+
+/// A position among the reactions to one post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reacted {
+    /// Who reacted.
+    pub by: UserId,
+    /// How.
+    pub kind: Kind,
+}
+
+impl Position for Reacted {
+    fn sort_key(&self) -> String {
+        format!("{}#{}", self.by, self.kind)
+    }
+
+    fn from_sort_key(key: &str) -> Option<Self> {
+        let (by, kind) = key.split_once('#')?;
+        Some(Self { by: by.parse().ok()?, kind: kind.parse().ok()? })
+    }
+}
+
+/// A position among the followers of an account or those whom it follows, newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Followed {
+    /// Since when.
+    pub since: Timestamp,
+    /// The other account.
+    pub id: UserId,
+}
+
+impl Position for Followed {
+    fn sort_key(&self) -> String {
+        format!("{}#{}", self.since, self.id)
+    }
+
+    fn from_sort_key(key: &str) -> Option<Self> {
+        let (since, id) = key.split_once('#')?;
+        Some(Self { since: since.parse().ok()?, id: id.parse().ok()? })
     }
 }
 

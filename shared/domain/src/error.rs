@@ -32,6 +32,8 @@ pub enum Kind {
     Post,
     /// A comment.
     Comment,
+    /// A way to react.
+    Reaction,
 }
 
 /// Every failure of a use case.
@@ -72,6 +74,12 @@ pub enum Error {
         /// Status that was asked for.
         to: Status,
     },
+    /// The time in which a comment's author may change it is over.
+    #[error("the comment can no longer be changed")]
+    EditWindowClosed,
+    /// Nothing is decided of a comment that is deleted.
+    #[error("a deleted comment stays deleted")]
+    CommentDeleted,
     /// The entity has changed since the version that the caller named.
     #[error("the version is not the current one")]
     VersionMismatch,

@@ -65,8 +65,32 @@ pub enum EventData {
         post_id: PostId,
         /// The comment.
         comment_id: CommentId,
-        /// Why.
+        /// Why; empty if a person did it.
         reasons: Vec<Reason>,
+    },
+    /// The words of a comment were changed by its author.
+    #[serde(rename = "comment.updated")]
+    CommentUpdated {
+        /// The post it is on.
+        post_id: PostId,
+        /// The comment.
+        comment_id: CommentId,
+    },
+    /// A comment was refused by a moderator.
+    #[serde(rename = "comment.rejected")]
+    CommentRejected {
+        /// The post it is on.
+        post_id: PostId,
+        /// The comment.
+        comment_id: CommentId,
+    },
+    /// A comment was deleted.
+    #[serde(rename = "comment.deleted")]
+    CommentDeleted {
+        /// The post it is on.
+        post_id: PostId,
+        /// The comment.
+        comment_id: CommentId,
     },
 }
 
@@ -75,16 +99,19 @@ pub enum EventData {
 pub enum Consumer {
     /// Approves new comments or holds them.
     ModerateComment,
+    /// Puts a published post into the feeds of its author's followers.
+    FanOutPost,
 }
 
 impl Consumer {
     /// Every consumer.
-    pub const ALL: [Self; 1] = [Self::ModerateComment];
+    pub const ALL: [Self; 2] = [Self::ModerateComment, Self::FanOutPost];
 
     /// Name of the function that consumes; its queue's URL is in the environment variable `MODERATE_COMMENT_QUEUE_URL`.
     pub fn name(self) -> &'static str {
         match self {
             Self::ModerateComment => "moderate-comment",
+            Self::FanOutPost => "fan-out-post",
         }
     }
 }
@@ -93,14 +120,16 @@ impl EventData {
     /// Who is told: the one table of subscriptions. An event that nobody subscribes to is not stored.
     pub fn consumers(&self) -> &'static [Consumer] {
         match self {
-            Self::CommentCreated { .. } => &[Consumer::ModerateComment],
+            Self::CommentCreated { .. } | Self::CommentUpdated { .. } => &[Consumer::ModerateComment],
+            Self::PostPublished { .. } => &[Consumer::FanOutPost],
             Self::UserRegistered { .. }
             | Self::UserErasureRequested { .. }
             | Self::PostDrafted { .. }
-            | Self::PostPublished { .. }
             | Self::PostUpdated { .. }
             | Self::CommentApproved { .. }
-            | Self::CommentHeld { .. } => &[],
+            | Self::CommentHeld { .. }
+            | Self::CommentRejected { .. }
+            | Self::CommentDeleted { .. } => &[],
         }
     }
 }

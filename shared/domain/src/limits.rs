@@ -24,8 +24,14 @@ pub const POST_BYTES: usize = 256 * 1024;
 pub const SLUG_CHARS: usize = 80;
 /// Characters in a comment.
 pub const COMMENT_CHARS: usize = 5_000;
+/// Comments above a comment in its thread.
+pub const COMMENT_DEPTH: u8 = 4;
+/// Seconds after which a comment's author can no longer change it.
+pub const COMMENT_EDIT_SECONDS: i64 = 15 * 60;
 /// Links that a comment may hold before a moderator looks at it.
 pub const COMMENT_LINKS: usize = 2;
+/// Newest posts of an author that come into the feed of a new follower at once.
+pub const FEED_BACKFILL: usize = 20;
 /// Items on a page, when the request names no number.
 pub const PAGE_DEFAULT: usize = 20;
 /// Items on a page, most.

@@ -39,25 +39,25 @@ impl BlockedWords {
 
 /// Judges a comment, given the others of its post that came before it.
 pub fn judge<'a>(comment: &Comment, earlier: impl IntoIterator<Item = &'a Comment>, blocked: &BlockedWords) -> Verdict {
-    let text = fold(comment.content.as_str());
+    let said = |comment: &Comment| fold(comment.content.as_ref().map_or("", CommentText::as_str));
+    let text = said(comment);
     let mut reasons = Vec::new();
-    if links(&comment.content) > limits::COMMENT_LINKS {
+    if links(comment) > limits::COMMENT_LINKS {
         reasons.push(Reason::Links);
     }
     let padded = format!(" {} ", words(&text));
     if blocked.0.iter().any(|word| padded.contains(&format!(" {} ", words(word)))) {
         reasons.push(Reason::BlockedWord);
     }
-    let repeats =
-        |other: &Comment| other.id < comment.id && other.author_id == comment.author_id && words(&fold(other.content.as_str())) == words(&text);
+    let repeats = |other: &Comment| other.id < comment.id && other.author_id == comment.author_id && words(&said(other)) == words(&text);
     if earlier.into_iter().any(repeats) {
         reasons.push(Reason::Repeated);
     }
     if reasons.is_empty() { Verdict::Approved } else { Verdict::Held(reasons) }
 }
 
-fn links(text: &CommentText) -> usize {
-    let lower = text.as_str().to_lowercase();
+fn links(comment: &Comment) -> usize {
+    let lower = comment.content.as_ref().map_or("", CommentText::as_str).to_lowercase();
     lower.matches("http://").count() + lower.matches("https://").count() + lower.split_whitespace().filter(|word| word.starts_with("www.")).count()
 }
 
@@ -86,7 +86,9 @@ mod tests {
             id: CommentId::generate(at),
             post_id: PostId::generate(at),
             author_id,
-            content: CommentText::parse(text).unwrap(),
+            parent_id: None,
+            depth: 0,
+            content: Some(CommentText::parse(text).unwrap()),
             status: Status::Pending,
             created_at: at,
             updated_at: at,

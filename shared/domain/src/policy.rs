@@ -112,6 +112,16 @@ pub enum Action {
     Comment,
     /// See a comment that is not approved.
     SeeUnapprovedComment,
+    /// Change the words of a comment.
+    EditComment,
+    /// Delete a comment.
+    DeleteComment,
+    /// Decide who sees a comment.
+    ModerateComment,
+    /// React to a post.
+    React,
+    /// Follow an account, and read the feed of those that one follows.
+    Follow,
 }
 
 /// Whether `principal` may do `action` to something of `owner`'s.
@@ -131,6 +141,11 @@ pub fn allows(principal: &Principal, action: Action, owner: Option<UserId>) -> b
         Action::EditPost => (own && has(Role::Author)) || has(Role::Editor),
         Action::Comment => has(Role::Commenter),
         Action::SeeUnapprovedComment => own || has(Role::Editor),
+        Action::EditComment => own && has(Role::Commenter),
+        Action::DeleteComment => own || has(Role::Editor),
+        Action::ModerateComment => has(Role::Editor),
+        Action::React => has(Role::Reader),
+        Action::Follow => own && has(Role::Reader),
     }
 }
 
@@ -150,6 +165,22 @@ pub fn require(principal: &Principal, action: Action, owner: Option<UserId>) -> 
 mod tests {
     use super::*;
     use crate::Timestamp;
+
+    #[test]
+    fn talking_moderating_and_following_belong_to_their_roles() {
+        use Action::{DeleteComment, EditComment, Follow, ModerateComment, React};
+        let (me, other) = (UserId::generate(Timestamp::from_millis(0)), UserId::generate(Timestamp::from_millis(1)));
+        let actions = [EditComment, DeleteComment, ModerateComment, React, Follow];
+        for role in Role::ALL {
+            let principal = Principal::User { id: me, roles: [role].into() };
+            let (reader, commenter, editor) = (role == Role::Reader, role == Role::Commenter, role == Role::Editor);
+            let own = [commenter, true, editor, reader, reader];
+            let others = [false, editor, editor, reader, false];
+            assert_eq!(actions.map(|action| allows(&principal, action, Some(me))), own, "{role}");
+            assert_eq!(actions.map(|action| allows(&principal, action, Some(other))), others, "{role}");
+        }
+        assert!(actions.iter().all(|action| !allows(&Principal::Anonymous, *action, Some(me))));
+    }
 
     /// role × action × (own, other's): which of the two each single role allows.
     #[test]

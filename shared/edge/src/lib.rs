@@ -25,7 +25,7 @@ use layer::Negotiation;
 
 pub use body::{Body, Patch};
 pub use call::{Anyone, Public, SignedIn};
-pub use params::{Id, Query};
+pub use params::{FollowerId, Id, Query};
 pub use precondition::IfMatch;
 pub use problem::{Problem, Result};
 pub use reply::{Created, Entity, List};

@@ -12,7 +12,8 @@ use quire_app::{
 };
 use quire_domain::{
     error::Kind,
-    id::{CommentId, PostId, UserId},
+    id::{CommentId, InvalidId, PostId, UserId},
+    reaction,
 };
 
 use crate::problem::Problem;
@@ -38,6 +39,28 @@ impl PathId for PostId {
 impl PathId for CommentId {
     const NAME: &'static str = "commentId";
     const KIND: Kind = Kind::Comment;
+}
+
+/// The account that follows, as `{followerId}`.
+#[derive(Debug, Clone, Copy)]
+pub struct FollowerId(pub UserId);
+
+impl FromStr for FollowerId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        text.parse().map(Self)
+    }
+}
+
+impl PathId for FollowerId {
+    const NAME: &'static str = "followerId";
+    const KIND: Kind = Kind::User;
+}
+
+impl PathId for reaction::Kind {
+    const NAME: &'static str = "kind";
+    const KIND: Kind = Kind::Reaction;
 }
 
 /// The id of type `T` in the path. A text that is no id names nothing: 404.

@@ -122,6 +122,7 @@ impl From<Error> for Problem {
             Error::NotFound(Kind::User) => Self::new(StatusCode::NOT_FOUND, "user-not-found", "There is no such user"),
             Error::NotFound(Kind::Post) => Self::new(StatusCode::NOT_FOUND, "post-not-found", "There is no such post"),
             Error::NotFound(Kind::Comment) => Self::new(StatusCode::NOT_FOUND, "comment-not-found", "There is no such comment"),
+            Error::NotFound(Kind::Reaction) => Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here"),
             Error::UsernameTaken => Self::new(StatusCode::CONFLICT, "username-taken", "The username is taken"),
             Error::EmailTaken => Self::new(StatusCode::CONFLICT, "email-taken", "There is an account with this e-mail address"),
             Error::LastAdmin => Self::new(StatusCode::CONFLICT, "last-admin", "The last admin must stay one"),
@@ -129,6 +130,11 @@ impl From<Error> for Problem {
             Error::SlugTaken => Self::new(StatusCode::CONFLICT, "slug-taken", "Another post has this slug"),
             Error::IllegalMove { .. } => {
                 Self { detail: Some(error.to_string()), ..Self::new(StatusCode::CONFLICT, "illegal-move", "The post cannot change to this status") }
+            }
+            Error::EditWindowClosed => Self::new(StatusCode::CONFLICT, "edit-window-closed", "The comment can no longer be changed"),
+            Error::CommentDeleted => {
+                let problem = Self::new(StatusCode::CONFLICT, "illegal-move", "The status cannot follow the present one");
+                Self { detail: Some("A deleted comment stays deleted".to_owned()), ..problem }
             }
             Error::VersionMismatch => {
                 Self::new(StatusCode::PRECONDITION_FAILED, "version-mismatch", "The version that you named is not the current one")

@@ -1,9 +1,11 @@
 //! How each view and each input stands in XML and in Protocol Buffers; in JSON they stand as they are.
 
 use quire_app::{
-    comments::{CommentView, NewComment},
+    comments::{CommentReplacement, CommentStatusReplacement, CommentView, NewComment},
+    follows::FollowView,
     page::PageView,
     posts::{PostListItem, PostView},
+    reactions::ReactionView,
     sessions::{NewSession, SessionView},
     users::{NewUser, RoleReplacement, UserReplacement, UserView},
 };
@@ -56,6 +58,10 @@ wire! {
     NewComment => "comment", v1::NewComment;
     CommentView => "comment", v1::Comment;
     PageView<CommentView> => "page", v1::CommentPage;
+    CommentReplacement => "comment", v1::CommentReplacement;
+    CommentStatusReplacement => "comment", v1::CommentStatusReplacement;
+    PageView<ReactionView> => "page", v1::ReactionPage;
+    PageView<FollowView> => "page", v1::FollowPage;
     ProblemView<'_> => "problem", v1::Problem;
 }
 

@@ -5,12 +5,15 @@ use std::error::Error as StdError;
 use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
-    types::{AttributeValue, CancellationReason, Delete, DeleteRequest, Put, TransactWriteItem, WriteRequest, builders::DeleteBuilder},
+    types::{
+        AttributeValue, CancellationReason, Delete, DeleteRequest, Put, PutRequest, TransactWriteItem, Update, WriteRequest, builders::DeleteBuilder,
+    },
 };
 use futures::future::BoxFuture;
 use quire_domain::{
     Error, Timestamp,
     event::{Consumer, Event, EventData, Trace},
+    follow::FeedEntry,
     id::{EventId, UserId},
     limits,
 };
@@ -135,6 +138,49 @@ impl Commit {
         self.list(listings)
     }
 
+    /// Removes an entity that must still be as it was read, and its copies in lists.
+    #[must_use]
+    pub fn remove<T: Entity>(mut self, entity: &T) -> Self {
+        let item = match serde_dynamo::to_item::<_, Item>(entity) {
+            Ok(item) => item,
+            Err(error) => {
+                self.broken = Some(error);
+                return self;
+            }
+        };
+        let mut delete = Delete::builder();
+        let mut conditions = Vec::with_capacity(item.len());
+        for (index, (name, value)) in item.into_iter().enumerate() {
+            conditions.push(format!("#a{index} = :a{index}"));
+            delete = delete.expression_attribute_names(format!("#a{index}"), name).expression_attribute_values(format!(":a{index}"), value);
+        }
+        self.delete(delete.condition_expression(conditions.join(" AND ")), entity.key());
+        for Listing { key, .. } in entity.listings() {
+            self.delete(Delete::builder(), key);
+        }
+        self
+    }
+
+    /// Adds to counters, which are numbers from 0 at `key`. Nothing is written where nothing is added.
+    #[must_use]
+    pub fn add(mut self, key: Key, counters: &[(&str, i64)]) -> Self {
+        let counters: Vec<_> = counters.iter().filter(|(_, delta)| *delta != 0).collect();
+        if counters.is_empty() {
+            return self;
+        }
+        let mut update = Update::builder().table_name("").set_key(Some(attributes(key)));
+        let mut additions = Vec::with_capacity(counters.len());
+        for (index, (name, delta)) in counters.into_iter().enumerate() {
+            additions.push(format!("#c{index} :c{index}"));
+            update = update
+                .expression_attribute_names(format!("#c{index}"), *name)
+                .expression_attribute_values(format!(":c{index}"), AttributeValue::N(delta.to_string()));
+        }
+        let update = update.update_expression(format!("ADD {}", additions.join(", "))).build().ok();
+        self.writes.push(Write { item: TransactWriteItem::builder().set_update(update).build(), on_condition: OnCondition::Stale });
+        self
+    }
+
     /// Claims a unique value for `owner`, the text of an id, who may have it already.
     #[must_use]
     pub fn claim(mut self, claim: Claim, owner: &impl ToString) -> Self {
@@ -250,26 +296,47 @@ impl Store {
     /// [`CommitError::Contended`], [`CommitError::Unavailable`] or [`CommitError::Broken`]; some may be removed.
     pub fn forget_events<'a>(&'a self, events: &'a [EventId]) -> BoxFuture<'a, Result<(), CommitError>> {
         Box::pin(async move {
-            for chunk in events.chunks(BATCH_WRITES) {
-                let mut left: Vec<_> = chunk.iter().filter_map(|id| deletion(Key::outbox(*id))).collect();
-                for attempt in 1.. {
-                    let request = self.client.batch_write_item().request_items(&self.table, left);
-                    let output = request.send().await.map_err(|error| match retry::is_passing(&error) {
-                        true => CommitError::Unavailable(error.into()),
-                        false => CommitError::Broken(error.into()),
-                    })?;
-                    left = output.unprocessed_items.unwrap_or_default().remove(&self.table).unwrap_or_default();
-                    if left.is_empty() {
-                        break;
-                    }
-                    if attempt == retry::ATTEMPTS {
-                        return Err(CommitError::Contended);
-                    }
-                    tokio::time::sleep(retry::backoff(attempt)).await;
-                }
-            }
-            Ok(())
+            let deletions = events.iter().filter_map(|id| deletion(Key::outbox(*id))).collect();
+            self.write_batches(deletions).await
         })
+    }
+
+    /// Writes feed entries, each by itself: writing one again changes nothing. They are no part of a commit because they follow from
+    /// posts and followers, and those decide when a feed is read.
+    ///
+    /// # Errors
+    /// As [`Store::forget_events`]; some may be written.
+    pub fn put_feed_entries<'a>(&'a self, entries: &'a [FeedEntry]) -> BoxFuture<'a, Result<(), CommitError>> {
+        Box::pin(async move {
+            let put = |entry: &FeedEntry| {
+                let item = entity::item(entry).map_err(|error| CommitError::Broken(error.into()))?;
+                let request = PutRequest::builder().set_item(Some(item)).build().map_err(|error| CommitError::Broken(error.into()))?;
+                Ok(WriteRequest::builder().put_request(request).build())
+            };
+            self.write_batches(entries.iter().map(put).collect::<Result<_, CommitError>>()?).await
+        })
+    }
+
+    async fn write_batches(&self, requests: Vec<WriteRequest>) -> Result<(), CommitError> {
+        for chunk in requests.chunks(BATCH_WRITES) {
+            let mut left = chunk.to_vec();
+            for attempt in 1.. {
+                let request = self.client.batch_write_item().request_items(&self.table, left);
+                let output = request.send().await.map_err(|error| match retry::is_passing(&error) {
+                    true => CommitError::Unavailable(error.into()),
+                    false => CommitError::Broken(error.into()),
+                })?;
+                left = output.unprocessed_items.unwrap_or_default().remove(&self.table).unwrap_or_default();
+                if left.is_empty() {
+                    break;
+                }
+                if attempt == retry::ATTEMPTS {
+                    return Err(CommitError::Contended);
+                }
+                tokio::time::sleep(retry::backoff(attempt)).await;
+            }
+        }
+        Ok(())
     }
 
     fn in_table(&self, mut item: TransactWriteItem) -> TransactWriteItem {
@@ -278,6 +345,9 @@ impl Store {
         }
         if let Some(delete) = &mut item.delete {
             delete.table_name.clone_from(&self.table);
+        }
+        if let Some(update) = &mut item.update {
+            update.table_name.clone_from(&self.table);
         }
         item
     }

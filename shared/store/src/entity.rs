@@ -7,8 +7,10 @@ use quire_domain::{
     Timestamp,
     admins::Admins,
     comment::Comment,
-    cursor::Published,
+    cursor::{Followed, Published},
+    follow::{FeedEntry, Follow},
     post::{Post, Status},
+    reaction::Reaction,
     signing::{PrivateKey, PublicKey},
     user::{Credential, Session, User},
 };
@@ -129,6 +131,40 @@ impl Entity for Comment {
 
     fn version(&self) -> u64 {
         self.version
+    }
+
+    fn listings(&self) -> Vec<Listing> {
+        if self.status.is_moderated_by_people() { vec![Listing::new(Key::moderated_comment(self.status, self.id), self)] } else { Vec::new() }
+    }
+}
+
+impl Entity for Reaction {
+    fn key(&self) -> Key {
+        Key::reaction(self.post_id, self.user_id, self.kind)
+    }
+
+    fn listings(&self) -> Vec<Listing> {
+        vec![Listing::new(Key::own_reaction(self.user_id, self.post_id, self.kind), self)]
+    }
+}
+
+impl Entity for Follow {
+    fn key(&self) -> Key {
+        Key::follow(self.follower_id, self.user_id)
+    }
+
+    fn listings(&self) -> Vec<Listing> {
+        let position = |id| Followed { since: self.created_at, id };
+        vec![
+            Listing::new(Key::follower(self.user_id, position(self.follower_id)), self),
+            Listing::new(Key::followed(self.follower_id, position(self.user_id)), self),
+        ]
+    }
+}
+
+impl Entity for FeedEntry {
+    fn key(&self) -> Key {
+        Key::feed_entry(self.user_id, Published { at: self.published_at, id: self.post_id })
     }
 }
 

@@ -2,11 +2,13 @@
 
 use quire_domain::{
     Timestamp,
-    cursor::{Position, Published},
+    comment::Status as CommentStatus,
+    cursor::{Followed, Position, Published, Reacted},
     event::Consumer,
     id::{CommentId, EventId, PostId, SessionId, UserId},
     policy::Role,
     rate::Caller,
+    reaction::Kind,
     slug::Slug,
     text::{Email, Username},
 };
@@ -107,6 +109,46 @@ impl Key {
         Self::new(Self::comments(post), id.sort_key())
     }
 
+    /// What is counted of a post.
+    pub fn post_counts(id: PostId) -> Self {
+        Self::new(format!("POST#{id}"), "COUNTS")
+    }
+
+    /// A comment in the list of those with its status, for moderators.
+    pub fn moderated_comment(status: CommentStatus, id: CommentId) -> Self {
+        Self::new(Self::moderation(status), id.sort_key())
+    }
+
+    /// A reaction, in the list of its post's reactions.
+    pub fn reaction(post: PostId, by: UserId, kind: Kind) -> Self {
+        Self::new(Self::reactions(post), Reacted { by, kind }.sort_key())
+    }
+
+    /// A reaction among all those of one account.
+    pub fn own_reaction(by: UserId, post: PostId, kind: Kind) -> Self {
+        Self::new(format!("REACTED#{by}"), format!("{post}#{kind}"))
+    }
+
+    /// That an account follows another.
+    pub fn follow(follower: UserId, user: UserId) -> Self {
+        Self::new(format!("FOLLOW#{follower}"), user.to_string())
+    }
+
+    /// An account in the list of another's followers.
+    pub fn follower(user: UserId, position: Followed) -> Self {
+        Self::new(Self::followers(user), position.sort_key())
+    }
+
+    /// An account in the list of those whom another follows.
+    pub fn followed(follower: UserId, position: Followed) -> Self {
+        Self::new(Self::following(follower), position.sort_key())
+    }
+
+    /// A post in the feed of an account.
+    pub fn feed_entry(user: UserId, position: Published) -> Self {
+        Self::new(Self::feed(user), position.sort_key())
+    }
+
     /// An event that is not published yet.
     pub fn outbox(id: EventId) -> Self {
         let shard = id.uuid().as_bytes()[15] % OUTBOX_SHARDS;
@@ -177,6 +219,38 @@ impl Key {
     /// Partition of the comments of one post.
     pub fn comments(post: PostId) -> String {
         format!("COMMENTS#{post}")
+    }
+
+    /// Partition of the comments with one status.
+    pub fn moderation(status: CommentStatus) -> String {
+        let status = match status {
+            CommentStatus::Pending => "pending",
+            CommentStatus::Approved => "approved",
+            CommentStatus::Held => "held",
+            CommentStatus::Rejected => "rejected",
+            CommentStatus::Deleted => "deleted",
+        };
+        format!("MODERATION#{status}")
+    }
+
+    /// Partition of the reactions to one post.
+    pub fn reactions(post: PostId) -> String {
+        format!("REACTIONS#{post}")
+    }
+
+    /// Partition of the followers of one account.
+    pub fn followers(user: UserId) -> String {
+        format!("FOLLOWERS#{user}")
+    }
+
+    /// Partition of those whom one account follows.
+    pub fn following(follower: UserId) -> String {
+        format!("FOLLOWING#{follower}")
+    }
+
+    /// Partition of the feed of one account.
+    pub fn feed(user: UserId) -> String {
+        format!("FEED#{user}")
     }
 
     /// Partition of one shard of the outbox.

@@ -10,7 +10,7 @@ mod retry;
 pub use commit::{Commit, CommitError, Recorded};
 pub use entity::{Entity, Listing};
 pub use key::{Claim, IdempotencyScope, Key, OUTBOX_SHARDS};
-pub use read::{Order, Page, Pages, ReadError};
+pub use read::{Found, Order, Page, Pages, ReadError};
 
 use aws_sdk_dynamodb::Client;
 use aws_types::SdkConfig;

@@ -1,10 +1,10 @@
 //! Reads: one item by its key, or one page of a partition. Nothing scans.
 
-use std::error::Error as StdError;
+use std::{collections::HashMap, error::Error as StdError};
 
 use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
-    types::AttributeValue,
+    types::{AttributeValue, KeysAndAttributes},
 };
 use futures::future::BoxFuture;
 use quire_domain::{Error, Timestamp, event::Event};
@@ -15,7 +15,11 @@ use crate::{
     commit::Recorded,
     entity::{Entity, Item, attributes},
     key::{IdempotencyScope, Key, OUTBOX_SHARDS, outbox_bound},
+    retry,
 };
+
+/// Keys in one `BatchGetItem` (its quota).
+const BATCH_READS: usize = 100;
 
 /// Why a read failed.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +74,25 @@ pub struct Page<T> {
     pub more: bool,
 }
 
+/// Items that were read by their keys.
+#[derive(Debug)]
+pub struct Found(HashMap<Key, Item>);
+
+impl Found {
+    /// Whether there is an item at `key`.
+    pub fn has(&self, key: &Key) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// Takes what is at `key`, if anything is.
+    ///
+    /// # Errors
+    /// [`ReadError::Broken`].
+    pub fn take<T: DeserializeOwned>(&mut self, key: &Key) -> Result<Option<T>, ReadError> {
+        self.0.remove(key).map(parse).transpose()
+    }
+}
+
 impl Store {
     /// One entity by its key, as the last acknowledged write left it. One read of 4 KB is one read unit.
     ///
@@ -89,6 +112,35 @@ impl Store {
         let more = items.len() > limit;
         let items = items.into_iter().take(limit).map(parse).collect::<Result<_, _>>()?;
         Ok(Page { items, more })
+    }
+
+    /// What is at these keys, each of which stands there once, as the last acknowledged writes left it: one batch for 100 of them.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn find(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Found, ReadError>> {
+        Box::pin(async move {
+            let mut found = HashMap::with_capacity(keys.len());
+            for chunk in keys.chunks(BATCH_READS) {
+                let mut left: Vec<_> = chunk.iter().cloned().map(attributes).collect();
+                for attempt in 1.. {
+                    let wanted = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();
+                    let wanted = wanted.map_err(|error| ReadError::Broken(error.into()))?;
+                    let output = self.client.batch_get_item().request_items(&self.table, wanted).send().await.map_err(read_error)?;
+                    let items = output.responses.unwrap_or_default().remove(&self.table).unwrap_or_default();
+                    found.extend(items.into_iter().filter_map(|item| Some((key_of(&item)?, item))));
+                    left = output.unprocessed_keys.unwrap_or_default().remove(&self.table).map(|rest| rest.keys).unwrap_or_default();
+                    if left.is_empty() {
+                        break;
+                    }
+                    if attempt == retry::ATTEMPTS {
+                        return Err(ReadError::Unavailable("keys stayed unprocessed".into()));
+                    }
+                    tokio::time::sleep(retry::backoff(attempt)).await;
+                }
+            }
+            Ok(Found(found))
+        })
     }
 
     /// Who has a unique value, as the text of an id.
@@ -173,6 +225,11 @@ impl Store {
             }
         })
     }
+}
+
+fn key_of(item: &Item) -> Option<Key> {
+    let text = |name: &str| item.get(name)?.as_s().ok().cloned();
+    Some(Key { pk: text("pk")?, sk: text("sk")? })
 }
 
 fn parse<T: DeserializeOwned>(item: Item) -> Result<T, ReadError> {

@@ -1,6 +1,7 @@
-//! `POST /api/v1/posts/{postId}/comments`: comments on a published post. Others see the comment once it is approved.
+//! `POST /api/v1/posts/{postId}/comments`: comments on a published post, or answers a comment. Others see the comment once it is approved.
 //!
-//! Reads the post, or the record of a repeated request. Writes the comment and `comment.created`, in one transaction.
+//! Reads the post and the comment that is answered, or the record of a repeated request. Writes the comment, its place among those to
+//! moderate and `comment.created`, in one transaction.
 
 use std::process::ExitCode;
 

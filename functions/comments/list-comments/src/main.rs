@@ -9,10 +9,7 @@ use axum::{
     extract::{RawQuery, State},
     routing::get,
 };
-use quire_app::{
-    comments::{CommentView, Comments},
-    page::PageRequest,
-};
+use quire_app::comments::{CommentQuery, CommentView, Comments};
 use quire_aws::{BoxError, Setup};
 use quire_domain::id::PostId;
 use quire_edge::{Anyone, Id, List, Query, Result, Route};
@@ -30,8 +27,8 @@ async fn handle(
     State(comments): State<Comments>,
     Anyone(call): Anyone,
     Id(post): Id<PostId>,
-    Query(page): Query<PageRequest>,
+    Query(wanted): Query<CommentQuery>,
     query: RawQuery,
 ) -> Result<List<CommentView>> {
-    Ok(List::new(comments.list(&call, post, &page).await?, query))
+    Ok(List::new(comments.list(&call, post, &wanted).await?, query))
 }

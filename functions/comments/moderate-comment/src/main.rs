@@ -1,7 +1,7 @@
-//! The queue `ModerateCommentQueue`: approves a new comment or holds it for a person.
+//! The queue `ModerateCommentQueue`: approves a new or changed comment or holds it for a person.
 //!
-//! Reads the comment and those before it. Writes the comment, the marker of the event and `comment.approved` or `comment.held`, in
-//! one transaction.
+//! Reads the comment and those before it. Writes the comment, its place among those to moderate, the number of the post's comments,
+//! the marker of the event and `comment.approved` or `comment.held`, in one transaction.
 
 use std::process::ExitCode;
 

@@ -34,8 +34,9 @@ fn table_statement(action: &str, leading_keys: &[&str]) -> Statement {
     }
 }
 
-fn send_to(name: &str) -> Statement {
-    Statement { allow: true, actions: lines(["sqs:SendMessage"]), resources: vec![sqs(name)], conditions: Default::default() }
+fn send_to(names: &[&str]) -> Statement {
+    let resources = names.iter().map(|name| sqs(name)).collect();
+    Statement { allow: true, actions: lines(["sqs:SendMessage"]), resources, conditions: Default::default() }
 }
 
 #[test]
@@ -59,18 +60,39 @@ fn the_project_has_these_routes() {
     let routes: BTreeSet<String> =
         stack.functions.values().flat_map(|function| &function.routes).map(|route| format!("{} {}", route.method, route.path)).collect();
     let expected = [
+        "DELETE /api/v1/posts/{postId}/comments/{commentId}",
+        "DELETE /api/v1/posts/{postId}/reactions/{kind}",
+        "DELETE /api/v1/users/{userId}/followers/{followerId}",
         "GET /.well-known/jwks.json",
+        "GET /api/v1/comments",
+        "GET /api/v1/feed",
         "GET /api/v1/posts",
         "GET /api/v1/posts/{postId}",
         "GET /api/v1/posts/{postId}/comments",
+        "GET /api/v1/posts/{postId}/comments/{commentId}",
+        "GET /api/v1/posts/{postId}/reactions",
         "GET /api/v1/users/{userId}",
+        "GET /api/v1/users/{userId}/followers",
+        "GET /api/v1/users/{userId}/following",
         "GET /health/live",
         "GET /health/ready",
+        "HEAD /api/v1/comments",
+        "HEAD /api/v1/feed",
+        "HEAD /api/v1/posts/{postId}/comments",
+        "HEAD /api/v1/posts/{postId}/comments/{commentId}",
+        "HEAD /api/v1/posts/{postId}/reactions",
+        "HEAD /api/v1/users/{userId}/followers",
+        "HEAD /api/v1/users/{userId}/following",
         "PATCH /api/v1/posts/{postId}",
+        "PATCH /api/v1/posts/{postId}/comments/{commentId}",
         "POST /api/v1/posts",
         "POST /api/v1/posts/{postId}/comments",
         "POST /api/v1/sessions",
         "POST /api/v1/users",
+        "PUT /api/v1/posts/{postId}/comments/{commentId}",
+        "PUT /api/v1/posts/{postId}/comments/{commentId}/status",
+        "PUT /api/v1/posts/{postId}/reactions/{kind}",
+        "PUT /api/v1/users/{userId}/followers/{followerId}",
     ];
     assert_eq!(routes, expected.map(str::to_owned).into());
 }
@@ -108,8 +130,11 @@ fn the_relay_reads_the_stream_and_may_send_to_its_failure_queue() {
         enabled: true,
     };
     assert_eq!(relay.triggers, [Trigger::Stream(expected)]);
-    let statements =
-        [table_statement("dynamodb:BatchWriteItem", &["OUTBOX#*"]), send_to("quire-ModerateCommentQueue"), send_to("quire-RelayOutboxFailures")];
+    let statements = [
+        table_statement("dynamodb:BatchWriteItem", &["OUTBOX#*"]),
+        send_to(&["quire-ModerateCommentQueue", "quire-FanOutPostQueue"]),
+        send_to(&["quire-RelayOutboxFailures"]),
+    ];
     assert_eq!(relay.statements, statements);
     let url = "http://127.0.0.1:4000/000000000000/quire-ModerateCommentQueue";
     assert_eq!(relay.environment["MODERATE_COMMENT_QUEUE_URL"], url);
@@ -151,8 +176,9 @@ fn the_table_of_the_project_becomes_a_create_table_request() {
 fn dead_letter_queues_come_before_the_queues_that_name_them() {
     let stack = project();
     let names: Vec<&str> = stack.queues.iter().map(|queue| queue.logical_id.as_str()).collect();
-    assert_eq!(names, ["ModerateCommentDeadLetters", "RelayOutboxFailures", "ModerateCommentQueue"]);
-    let queue = &stack.queues[2];
+    let expected = ["ModerateCommentDeadLetters", "FanOutPostDeadLetters", "RelayOutboxFailures", "ModerateCommentQueue", "FanOutPostQueue"];
+    assert_eq!(names, expected);
+    let queue = &stack.queues[3];
     let attributes = [
         ("MessageRetentionPeriod", "345600"),
         ("RedrivePolicy", r#"{"deadLetterTargetArn":"arn:aws:sqs:eu-west-1:000000000000:quire-ModerateCommentDeadLetters","maxReceiveCount":5}"#),

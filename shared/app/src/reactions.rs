@@ -1,0 +1,153 @@
+//! Reactions to posts.
+
+use futures::future::BoxFuture;
+use quire_domain::{
+    Error, Result, Timestamp,
+    cursor::{Position, Reacted},
+    error::Kind as Missing,
+    id::{PostId, UserId},
+    policy::{self, Action},
+    post::Post,
+    reaction::{Kind, Reaction},
+};
+use quire_store::{Commit, CommitError, Key, Order, Pages, Store};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Call,
+    counts::counted,
+    input::{Fields, Input},
+    page::{PageRequest, PageView, walk},
+};
+
+/// Attempts at a change that meets another of the same reaction.
+const ATTEMPTS: usize = 5;
+
+/// The use cases of reactions.
+#[derive(Debug, Clone)]
+pub struct Reactions {
+    store: Store,
+}
+
+/// Which reactions a client asks for.
+#[derive(Debug, Clone)]
+pub struct ReactionQuery {
+    /// Those of one kind, or all.
+    pub kind: Option<Kind>,
+    /// Which page of them.
+    pub page: PageRequest,
+}
+
+impl Input for ReactionQuery {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let kind = fields.optional("kind", str::parse);
+        let page = PageRequest::read(fields);
+        Some(Self { kind: kind?, page: page? })
+    }
+}
+
+/// A reaction as clients see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReactionView {
+    /// The post.
+    pub post_id: PostId,
+    /// Who reacted.
+    pub user_id: UserId,
+    /// How.
+    pub kind: Kind,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+impl From<Reaction> for ReactionView {
+    fn from(reaction: Reaction) -> Self {
+        let Reaction { post_id, user_id, kind, created_at } = reaction;
+        Self { post_id, user_id, kind, created_at }
+    }
+}
+
+impl Reactions {
+    /// The reactions in `store`.
+    pub fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// Makes the principal's reaction be there. It counts once, however often and by how many requests at once it is asked for.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`], [`Error::Forbidden`], [`Error::NotFound`] for a post that is not published, [`Error::Contended`].
+    pub fn put<'a>(&'a self, call: &'a Call, post: PostId, kind: Kind) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let reaction = self.wanted(call, post, kind).await?;
+            if self.present(&reaction).await?.is_some() {
+                return Ok(());
+            }
+            let commit = Commit::new(Some(reaction.user_id), call.trace.clone(), call.now)
+                .create(&reaction)
+                .add(Key::post_counts(post), &counted(kind.name(), 1));
+            match self.store.commit(commit).await {
+                // Another request was faster, and has counted it.
+                Ok(()) | Err(CommitError::Stale) => Ok(()),
+                Err(error) => Err(error.into()),
+            }
+        })
+    }
+
+    /// Makes the principal's reaction be gone.
+    ///
+    /// # Errors
+    /// As [`Reactions::put`].
+    pub fn delete<'a>(&'a self, call: &'a Call, post: PostId, kind: Kind) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let wanted = self.wanted(call, post, kind).await?;
+            for _ in 0..ATTEMPTS {
+                let Some(reaction) = self.present(&wanted).await? else { return Ok(()) };
+                let commit = Commit::new(Some(reaction.user_id), call.trace.clone(), call.now)
+                    .remove(&reaction)
+                    .add(Key::post_counts(post), &counted(kind.name(), -1));
+                match self.store.commit(commit).await {
+                    Ok(()) => return Ok(()),
+                    Err(CommitError::Stale) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Err(Error::Contended)
+        })
+    }
+
+    /// Who reacted to a post and how, in the order of the accounts' ids.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a wrong cursor, [`Error::NotFound`] for a post that the principal may not see.
+    pub fn list<'a>(&'a self, call: &'a Call, post: PostId, query: &'a ReactionQuery) -> BoxFuture<'a, Result<PageView<ReactionView>>> {
+        Box::pin(async move {
+            let ReactionQuery { kind, page } = query;
+            let after: Option<Reacted> = page.position()?;
+            self.post(call, post).await?;
+            let pages = Pages {
+                partition: Key::reactions(post),
+                prefix: "",
+                after: after.map(|position| position.sort_key()),
+                order: Order::Ascending,
+                limit: page.limit,
+            };
+            let position = |reaction: &Reaction| Reacted { by: reaction.user_id, kind: reaction.kind };
+            let (items, next) = walk(&self.store, pages, position, |reaction| kind.is_none_or(|kind| kind == reaction.kind)).await?;
+            Ok(PageView { items: items.into_iter().map(ReactionView::from).collect(), next_cursor: next.map(|position| position.cursor()) })
+        })
+    }
+
+    async fn wanted(&self, call: &Call, post: PostId, kind: Kind) -> Result<Reaction> {
+        policy::require(&call.principal, Action::React, None)?;
+        Reaction::to(&call.principal, &self.post(call, post).await?, kind, call.now)
+    }
+
+    async fn present(&self, wanted: &Reaction) -> Result<Option<Reaction>> {
+        Ok(self.store.get(Key::reaction(wanted.post_id, wanted.user_id, wanted.kind)).await?)
+    }
+
+    async fn post(&self, call: &Call, id: PostId) -> Result<Post> {
+        self.store.get::<Post>(Key::post(id)).await?.ok_or(Error::NotFound(Missing::Post))?.seen_by(&call.principal)
+    }
+}
