@@ -5,10 +5,13 @@ use std::{env, error::Error, fs, time::Duration};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_http_client::{
-    Builder,
+    Connector,
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
-use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::{
+    behavior_version::BehaviorVersion,
+    http::{HttpConnectorSettings, SharedHttpConnector, http_client_fn},
+};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::{SdkConfig, region::Region};
 
@@ -34,6 +37,9 @@ pub enum ConfigError {
 /// The certificate authorities of AWS itself (Amazon Trust Services): all that a function talks to. The system's store has thirty
 /// times as many, and reading it would be most of a cold start.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
+
+/// Longest time to open a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The environment of this process.
 #[derive(Debug, Clone, Copy, Default)]
@@ -79,8 +85,18 @@ impl Environment {
         );
         let retries =
             RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(25)).with_max_backoff(Duration::from_millis(500));
+        let sleep = SharedAsyncSleep::new(TokioSleep::new());
+        // The SDK's own HTTP client makes a connector for each client to see that it can, drops it, and makes another for the first
+        // call: the roots are read every time. This is one, for all clients.
+        let connector = Connector::builder()
+            .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build())
+            .sleep_impl(sleep.clone())
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .tls_context(tls)
+            .build();
+        let connector = SharedHttpConnector::new(connector);
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(1))
+            .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(Duration::from_secs(2))
             .operation_timeout(Duration::from_secs(6))
             .build();
@@ -88,8 +104,8 @@ impl Environment {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(self.get("AWS_REGION")?))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls).build_https())
-            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .http_client(http_client_fn(move |_, _| connector.clone()))
+            .sleep_impl(sleep)
             .retry_config(retries)
             .timeout_config(timeouts);
         if let Ok(endpoint) = self.get("AWS_ENDPOINT_URL") {
