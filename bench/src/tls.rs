@@ -1,13 +1,13 @@
 //! HTTPS in front of the emulated services, with certificates that are really verified: a root of our own beside those that functions trust.
 
-use std::{net::Ipv4Addr, path::Path, sync::Arc};
+use std::{net::Ipv4Addr, path::Path, process::Command, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose, PKCS_RSA_SHA256};
 use rustls::{
     ServerConfig,
     crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer},
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
 };
 use tokio::{
     io::copy_bidirectional,
@@ -51,7 +51,8 @@ impl Proxy {
     }
 }
 
-/// A root, and a chain of two certificates under it for `localhost` with its key; all on P-256.
+/// A root, and a chain of two certificates under it for `localhost` with its key; all RSA of 2,048 bits, as the chains of AWS's endpoints under
+/// Amazon Root CA 1 are, because what a client spends on a handshake is mostly the verification of these signatures.
 fn certificates() -> Result<(CertificateDer<'static>, Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
     let authority = |name: &str| -> Result<CertificateParams> {
         let mut params = CertificateParams::new(Vec::new())?;
@@ -60,12 +61,21 @@ fn certificates() -> Result<(CertificateDer<'static>, Vec<CertificateDer<'static
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         Ok(params)
     };
-    let root = CertifiedIssuer::self_signed(authority("Bench root")?, KeyPair::generate()?)?;
-    let intermediate = CertifiedIssuer::signed_by(authority("Bench intermediate")?, KeyPair::generate()?, &root)?;
-    let key = KeyPair::generate()?;
+    let root = CertifiedIssuer::self_signed(authority("Bench root")?, rsa()?)?;
+    let intermediate = CertifiedIssuer::signed_by(authority("Bench intermediate")?, rsa()?, &root)?;
+    let key = rsa()?;
     let leaf = CertificateParams::new(vec!["localhost".to_owned()])?.signed_by(&key, &intermediate)?;
     let chain = vec![leaf.der().clone(), intermediate.der().clone()];
     Ok((root.der().clone(), chain, PrivateKeyDer::Pkcs8(key.serialize_der().into())))
+}
+
+/// A new key. The libraries at hand sign with RSA keys and cannot make them; OpenSSL can.
+fn rsa() -> Result<KeyPair> {
+    let made = Command::new("openssl").args(["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-outform", "DER"]).output()?;
+    if !made.status.success() {
+        return Err(format!("openssl made no key: {}", String::from_utf8_lossy(&made.stderr)).into());
+    }
+    Ok(KeyPair::from_pkcs8_der_and_sign_algo(&PrivatePkcs8KeyDer::from(made.stdout), &PKCS_RSA_SHA256)?)
 }
 
 /// RFC 7468, section 5.1.
