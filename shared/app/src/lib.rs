@@ -16,7 +16,9 @@ pub mod page;
 mod password;
 pub mod ports;
 pub mod posts;
+pub mod selection;
 pub mod sessions;
+pub mod tags;
 pub mod tokens;
 pub mod users;
 

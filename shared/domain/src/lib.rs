@@ -3,7 +3,9 @@
 
 pub mod change;
 pub mod comment;
+pub mod counts;
 pub mod cursor;
+pub mod details;
 pub mod error;
 pub mod event;
 pub mod id;
@@ -11,6 +13,7 @@ pub mod limits;
 pub mod moderation;
 pub mod policy;
 pub mod post;
+pub mod revision;
 pub mod signing;
 pub mod slug;
 pub mod text;

@@ -8,7 +8,8 @@ use quire_app::posts::Precondition;
 
 use crate::problem::Problem;
 
-/// `If-Match`, as versions.
+/// `If-Match`, as versions. `If-None-Match: *` asks for a thing that does not exist (RFC 9110, section 13.1.2): no version of one that does
+/// matches.
 #[derive(Debug, Clone)]
 pub struct IfMatch(pub Precondition);
 
@@ -16,6 +17,9 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        if tags(&parts.headers, &header::IF_NONE_MATCH)?.is_some_and(|tags| tags.iter().any(|tag| tag == "*")) {
+            return Ok(Self(Precondition::OneOf(Vec::new())));
+        }
         let tags = match tags(&parts.headers, &header::IF_MATCH)? {
             None => return Ok(Self(Precondition::None)),
             Some(tags) if tags.iter().any(|tag| tag == "*") => return Ok(Self(Precondition::None)),
@@ -69,6 +73,7 @@ mod tests {
             ("*", Precondition::None),
             ("\"3\"", Precondition::OneOf(vec![3])),
             ("\"3\", \"4\"", Precondition::OneOf(vec![3, 4])),
+            ("\"3-17\", \"4-0-xml\"", Precondition::OneOf(vec![3, 4])),
             ("W/\"3\"", Precondition::OneOf(vec![])),
             ("3", Precondition::OneOf(vec![])),
             ("\"x\"", Precondition::OneOf(vec![])),

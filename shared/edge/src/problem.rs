@@ -105,6 +105,7 @@ impl From<Error> for Problem {
             Error::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", "You may not do this"),
             Error::NotFound(Kind::User) => Self::new(StatusCode::NOT_FOUND, "user-not-found", "There is no such user"),
             Error::NotFound(Kind::Post) => Self::new(StatusCode::NOT_FOUND, "post-not-found", "There is no such post"),
+            Error::NotFound(Kind::Revision) => Self::new(StatusCode::NOT_FOUND, "revision-not-found", "There is no such revision"),
             Error::NotFound(Kind::Comment) => Self::new(StatusCode::NOT_FOUND, "comment-not-found", "There is no such comment"),
             Error::UsernameTaken => Self::new(StatusCode::CONFLICT, "username-taken", "The username is taken"),
             Error::EmailTaken => Self::new(StatusCode::CONFLICT, "email-taken", "There is an account with this e-mail address"),

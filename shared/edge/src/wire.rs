@@ -3,8 +3,9 @@
 use quire_app::{
     comments::{CommentView, NewComment},
     page::PageView,
-    posts::{PostListItem, PostView},
+    posts::{PostListItem, PostReplacement, PostView, RevisionListItem, RevisionView},
     sessions::{NewSession, SessionView},
+    tags::TagView,
     users::{NewUser, UserView},
 };
 use quire_domain::post::Draft;
@@ -35,8 +36,12 @@ wire! {
     NewSession => "session", v1::NewSession;
     SessionView => "session", v1::Session;
     Draft => "post", v1::NewPost;
+    PostReplacement => "post", v1::PostReplacement;
     PostView => "post", v1::Post;
     PageView<PostListItem> => "page", v1::PostPage;
+    RevisionView => "revision", v1::Revision;
+    PageView<RevisionListItem> => "page", v1::RevisionPage;
+    PageView<TagView> => "page", v1::TagPage;
     NewComment => "comment", v1::NewComment;
     CommentView => "comment", v1::Comment;
     PageView<CommentView> => "page", v1::CommentPage;

@@ -5,7 +5,10 @@ use std::error::Error as StdError;
 use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
-    types::{AttributeValue, CancellationReason, Delete, DeleteRequest, Put, TransactWriteItem, WriteRequest},
+    types::{
+        AttributeValue, CancellationReason, Delete, DeleteRequest, Put, TransactWriteItem, Update, WriteRequest,
+        builders::{DeleteBuilder, PutBuilder},
+    },
 };
 use futures::future::BoxFuture;
 use quire_domain::{
@@ -19,7 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     Store,
-    entity::{self, Entity, Item, Listing, attributes, place},
+    entity::{self, Counter, Entity, Item, Listing, attributes, place},
     key::{Claim, IdempotencyScope, Key},
     retry,
 };
@@ -116,7 +119,7 @@ impl Commit {
     pub fn create<T: Entity>(mut self, entity: &T) -> Self {
         let put = Put::builder().condition_expression("attribute_not_exists(pk)");
         self.put(put, entity::item(entity), OnCondition::Stale);
-        self.list(entity.listings())
+        self.list(entity.listings()).count(&[], &entity.counted_in())
     }
 
     /// Replaces an entity that must still have the version of `before`.
@@ -129,10 +132,37 @@ impl Commit {
         let listings = after.listings();
         for Listing { key, .. } in before.listings() {
             if listings.iter().all(|listing| listing.key != key) {
-                self.delete(key);
+                self.delete_item(Delete::builder(), key);
             }
         }
-        self.list(listings)
+        self.list(listings).count(&before.counted_in(), &after.counted_in())
+    }
+
+    /// Removes an entity that must still have the version of `before`.
+    #[must_use]
+    pub fn delete<T: Entity>(mut self, before: &T) -> Self {
+        let delete = Delete::builder()
+            .condition_expression("version = :version")
+            .expression_attribute_values(":version", AttributeValue::N(before.version().to_string()));
+        self.delete_item(delete, before.key());
+        for Listing { key, .. } in before.listings() {
+            self.delete_item(Delete::builder(), key);
+        }
+        self.count(&before.counted_in(), &[])
+    }
+
+    /// Adds to a number, which is zero where there is none yet. An item may stand in a commit once.
+    #[must_use]
+    pub fn add(mut self, key: Key, attribute: &str, delta: i64) -> Self {
+        let update = Update::builder()
+            .table_name("")
+            .set_key(Some(attributes(key)))
+            .update_expression("ADD #attribute :delta")
+            .expression_attribute_names("#attribute", attribute)
+            .expression_attribute_values(":delta", AttributeValue::N(delta.to_string()));
+        let item = TransactWriteItem::builder().set_update(update.build().ok()).build();
+        self.writes.push(Write { item, on_condition: OnCondition::Stale });
+        self
     }
 
     /// Claims a unique value for `owner`, the text of an id, who may have it already.
@@ -192,7 +222,7 @@ impl Commit {
         self
     }
 
-    fn put(&mut self, put: aws_sdk_dynamodb::types::builders::PutBuilder, item: Result<Item, serde_dynamo::Error>, on_condition: OnCondition) {
+    fn put(&mut self, put: PutBuilder, item: Result<Item, serde_dynamo::Error>, on_condition: OnCondition) {
         match item {
             // The table's name is set when the commit is sent.
             Ok(item) => {
@@ -203,8 +233,17 @@ impl Commit {
         }
     }
 
-    fn delete(&mut self, key: Key) {
-        let delete = Delete::builder().table_name("").set_key(Some(attributes(key))).build().ok();
+    fn count(mut self, before: &[Counter], after: &[Counter]) -> Self {
+        let left = before.iter().filter(|counter| !after.contains(counter)).map(|counter| (counter, -1));
+        let entered = after.iter().filter(|counter| !before.contains(counter)).map(|counter| (counter, 1));
+        for (Counter { key, attribute }, delta) in left.chain(entered) {
+            self = self.add(key.clone(), attribute, delta);
+        }
+        self
+    }
+
+    fn delete_item(&mut self, delete: DeleteBuilder, key: Key) {
+        let delete = delete.table_name("").set_key(Some(attributes(key))).build().ok();
         self.writes.push(Write { item: TransactWriteItem::builder().set_delete(delete).build(), on_condition: OnCondition::Stale });
     }
 }
@@ -267,6 +306,9 @@ impl Store {
         }
         if let Some(delete) = &mut item.delete {
             delete.table_name.clone_from(&self.table);
+        }
+        if let Some(update) = &mut item.update {
+            update.table_name.clone_from(&self.table);
         }
         item
     }
