@@ -7,19 +7,24 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// Function → status of its reply, or the whole result of one that is no route.
-const RESULTS: [(&str, Result<u64, &str>); 14] = [
+const RESULTS: [(&str, Result<u64, &str>); 19] = [
     ("check-health", Ok(204)),
     ("create-comment", Ok(401)),
     ("create-post", Ok(401)),
     ("create-session", Ok(401)),
+    ("delete-post", Ok(401)),
     ("get-jwks", Ok(200)),
     ("get-post", Ok(404)),
+    ("get-revision", Ok(401)),
     ("get-user", Ok(404)),
     ("list-comments", Ok(404)),
     ("list-posts", Ok(200)),
+    ("list-revisions", Ok(401)),
+    ("list-tags", Ok(200)),
     ("moderate-comment", Err(r#"{"batchItemFailures":[]}"#)),
     ("register-user", Ok(201)),
     ("relay-outbox", Err(r#"{"batchItemFailures":[]}"#)),
+    ("replace-post", Ok(401)),
     ("sweep-outbox", Err("null")),
     ("update-post", Ok(401)),
 ];

@@ -38,7 +38,7 @@ fn the_first_line_of_a_function_names_its_triggers() {
     for function in stack().functions.values() {
         let source = fs::read_to_string(folder(function).join("src/main.rs")).expect("a source file");
         let first = source.lines().next().unwrap_or_default();
-        for route in &function.routes {
+        for route in function.routes.iter().filter(|route| route.method != "HEAD") {
             assert!(first.contains(&format!("`{} {}`", route.method, route.path)), "{}: {first}", function.binary);
             assert!(source.contains(&format!(".route(\"{}\"", route.path)), "{} serves {}", function.binary, route.path);
         }
@@ -51,7 +51,7 @@ fn the_docs_name_every_route_function_and_limit() {
     let (api, architecture) = (doc("api.md"), doc("architecture.md"));
     for function in stack().functions.values() {
         assert!(architecture.contains(&format!("`{}`", function.binary)), "docs/architecture.md names {}", function.binary);
-        for route in &function.routes {
+        for route in function.routes.iter().filter(|route| route.method != "HEAD") {
             let name = format!("`{} {}`", route.method, route.path);
             assert!(api.contains(&name), "docs/api.md names {name}");
         }

@@ -14,7 +14,7 @@ use quire_app::{
     tags::{TagView, Tags},
 };
 use quire_aws::{BoxError, Setup};
-use quire_edge::{List, Public, Query, Result, Route};
+use quire_edge::{List, Query, Result, Route};
 
 fn main() -> ExitCode {
     quire_edge::run(route)
@@ -25,6 +25,6 @@ fn route(setup: &Setup) -> Result<Route, BoxError> {
     Ok(Route::public(router))
 }
 
-async fn handle(State(tags): State<Tags>, _: Public, Query(page): Query<PageRequest>, query: RawQuery) -> Result<List<TagView>> {
+async fn handle(State(tags): State<Tags>, Query(page): Query<PageRequest>, query: RawQuery) -> Result<List<TagView>> {
     Ok(List::new(tags.list(&page).await?, query))
 }
