@@ -84,7 +84,7 @@ fn the_docs_name_every_problem() {
 }
 
 /// Texts of these files that look like names of problems and are none.
-const HEADERS: [&str; 3] = ["x-correlation-id", "no-store", "no-referrer"];
+const HEADERS: [&str; 4] = ["accept-patch", "x-correlation-id", "no-store", "no-referrer"];
 
 fn folder(function: &Function) -> std::path::PathBuf {
     let resources = folders("functions");
