@@ -154,7 +154,8 @@ impl Posts {
                 let post = post.edited_by(&call.principal)?;
                 precondition.check(post.version)?;
                 let (tombstone, deleted) = post.clone().delete(&call.principal, call.now)?;
-                let commit = Commit::new(call.principal.user_id(), call.trace.clone(), call.now).delete(&post).create(&tombstone).emit([deleted]);
+                let commit =
+                    Commit::new(call.principal.user_id(), call.trace.clone(), call.now).remove_version(&post).create(&tombstone).emit([deleted]);
                 match self.store.commit(commit).await {
                     Ok(()) => return Ok(()),
                     Err(CommitError::Stale) => {}

@@ -5,10 +5,7 @@ use std::error::Error as StdError;
 use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
-    types::{
-        AttributeValue, CancellationReason, Delete, DeleteRequest, Put, TransactWriteItem, Update, WriteRequest,
-        builders::{DeleteBuilder, PutBuilder},
-    },
+    types::{AttributeValue, CancellationReason, Delete, DeleteRequest, Put, TransactWriteItem, Update, WriteRequest},
 };
 use futures::future::BoxFuture;
 use quire_domain::{
@@ -132,36 +129,45 @@ impl Commit {
         let listings = after.listings();
         for Listing { key, .. } in before.listings() {
             if listings.iter().all(|listing| listing.key != key) {
-                self.delete_item(Delete::builder(), key);
+                self.delete(key);
             }
         }
         self.list(listings).count(&before.counted_in(), &after.counted_in())
     }
 
-    /// Removes an entity that must still have the version of `before`.
+    /// Removes an entity that must still have the version of `before`, and its copies in lists.
     #[must_use]
-    pub fn delete<T: Entity>(mut self, before: &T) -> Self {
+    pub fn remove_version<T: Entity>(mut self, before: &T) -> Self {
         let delete = Delete::builder()
+            .table_name("")
+            .set_key(Some(attributes(before.key())))
             .condition_expression("version = :version")
             .expression_attribute_values(":version", AttributeValue::N(before.version().to_string()));
-        self.delete_item(delete, before.key());
+        let item = TransactWriteItem::builder().set_delete(delete.build().ok()).build();
+        self.writes.push(Write { item, on_condition: OnCondition::Stale });
         for Listing { key, .. } in before.listings() {
-            self.delete_item(Delete::builder(), key);
+            self.delete(key);
         }
         self.count(&before.counted_in(), &[])
     }
 
-    /// Adds to a number, which is zero where there is none yet. An item may stand in a commit once.
+    /// Adds to counters, which are numbers from 0 at `key`. Nothing is written where nothing is added.
     #[must_use]
-    pub fn add(mut self, key: Key, attribute: &str, delta: i64) -> Self {
-        let update = Update::builder()
-            .table_name("")
-            .set_key(Some(attributes(key)))
-            .update_expression("ADD #attribute :delta")
-            .expression_attribute_names("#attribute", attribute)
-            .expression_attribute_values(":delta", AttributeValue::N(delta.to_string()));
-        let item = TransactWriteItem::builder().set_update(update.build().ok()).build();
-        self.writes.push(Write { item, on_condition: OnCondition::Stale });
+    pub fn add(mut self, key: Key, counters: &[(&str, i64)]) -> Self {
+        let counters: Vec<_> = counters.iter().filter(|(_, delta)| *delta != 0).collect();
+        if counters.is_empty() {
+            return self;
+        }
+        let mut update = Update::builder().table_name("").set_key(Some(attributes(key)));
+        let mut additions = Vec::with_capacity(counters.len());
+        for (index, (name, delta)) in counters.into_iter().enumerate() {
+            additions.push(format!("#c{index} :c{index}"));
+            update = update
+                .expression_attribute_names(format!("#c{index}"), *name)
+                .expression_attribute_values(format!(":c{index}"), AttributeValue::N(delta.to_string()));
+        }
+        let update = update.update_expression(format!("ADD {}", additions.join(", "))).build().ok();
+        self.writes.push(Write { item: TransactWriteItem::builder().set_update(update).build(), on_condition: OnCondition::Stale });
         self
     }
 
@@ -222,7 +228,7 @@ impl Commit {
         self
     }
 
-    fn put(&mut self, put: PutBuilder, item: Result<Item, serde_dynamo::Error>, on_condition: OnCondition) {
+    fn put(&mut self, put: aws_sdk_dynamodb::types::builders::PutBuilder, item: Result<Item, serde_dynamo::Error>, on_condition: OnCondition) {
         match item {
             // The table's name is set when the commit is sent.
             Ok(item) => {
@@ -237,13 +243,13 @@ impl Commit {
         let left = before.iter().filter(|counter| !after.contains(counter)).map(|counter| (counter, -1));
         let entered = after.iter().filter(|counter| !before.contains(counter)).map(|counter| (counter, 1));
         for (Counter { key, attribute }, delta) in left.chain(entered) {
-            self = self.add(key.clone(), attribute, delta);
+            self = self.add(key.clone(), &[(attribute, delta)]);
         }
         self
     }
 
-    fn delete_item(&mut self, delete: DeleteBuilder, key: Key) {
-        let delete = delete.table_name("").set_key(Some(attributes(key))).build().ok();
+    fn delete(&mut self, key: Key) {
+        let delete = Delete::builder().table_name("").set_key(Some(attributes(key))).build().ok();
         self.writes.push(Write { item: TransactWriteItem::builder().set_delete(delete).build(), on_condition: OnCondition::Stale });
     }
 }

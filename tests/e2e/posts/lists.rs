@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use futures::{StreamExt, stream};
-use quire_tests::{Person, Quire, text};
+use quire_tests::{Person, Quire, send, text};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{drafted, in_seconds};
@@ -108,6 +109,8 @@ async fn a_list_follows_each_change_at_once() {
         post.as_object_mut().expect("an object").remove(name);
     }
     assert_eq!(shown, post, "a list shows the newest version");
+    let head = send(quire.request(Method::HEAD, "/api/v1/posts?tag=web")).await;
+    assert_eq!((head.status.as_u16(), head.body.len()), (200, 0));
     quire.patch_as(&ada, &path, &json!({"status": "archived"})).await.expect(200);
     assert_eq!((ids("tag=web").await, ids("language=de").await, ids("").await, ids(&format!("author={}", ada.id)).await), (0, 0, 0, 0));
     quire.stop().await;

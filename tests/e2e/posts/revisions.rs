@@ -84,3 +84,15 @@ async fn revisions_are_for_the_author_and_for_editors() {
     quire.get_as(&ada, &format!("/api/v1/posts?cursor={cursor}")).await.expect_problem(422, "invalid-input");
     quire.stop().await;
 }
+
+#[tokio::test]
+async fn the_longest_content_has_revisions_too() {
+    let quire = Quire::start().await;
+    let ada = quire.person("ada").await;
+    let (before, after) = ("b".repeat(256 * 1024), "a".repeat(256 * 1024));
+    let (path, _) = drafted(&quire, &ada, &json!({"title": "T", "content": before})).await;
+    quire.patch_as(&ada, &path, &json!({"content": after, "status": "published"})).await.expect(200);
+    assert_eq!(quire.get_as(&ada, &format!("{path}/revisions/1")).await.expect(200)["content"], before);
+    assert_eq!(quire.get_as(&ada, &format!("{path}/revisions/2")).await.expect(200)["content"], after);
+    quire.stop().await;
+}

@@ -53,3 +53,20 @@ async fn what_is_neither_id_nor_slug_names_no_post() {
     }
     quire.stop().await;
 }
+
+#[tokio::test]
+async fn a_post_with_its_counts_is_one_call_by_id_and_two_by_slug() {
+    let quire = Quire::start().await;
+    let ada = quire.person("ada").await;
+    let (path, _) = drafted(&quire, &ada, &json!({"title": "T", "slug": "on-notes"})).await;
+    quire.get_as(&ada, &path).await.expect(200);
+    let calls = || -> Vec<String> {
+        let calls = quire.faults().calls().into_iter().filter(|call| call.function.as_deref() == Some("GetPost"));
+        calls.map(|call| call.operation).collect()
+    };
+    let before = calls().len();
+    quire.get_as(&ada, &path).await.expect(200);
+    quire.get_as(&ada, "/api/v1/posts/on-notes").await.expect(200);
+    assert_eq!(calls()[before..], ["Query", "GetItem", "Query"]);
+    quire.stop().await;
+}
