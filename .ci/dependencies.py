@@ -55,6 +55,7 @@ def permitted(expression, allowed):
 
 def problems(packages, rules):
     licences = set(rules["licenses"]["allow"])
+    exceptions = {exception["crate"]: set(exception["allow"]) for exception in rules["licenses"].get("exceptions", [])}
     registries = {package["source"] for package in packages if (package["source"] or "").startswith("registry+")}
     if len(registries) > 1:
         yield f"crates come from more than one registry: {sorted(registries)}"
@@ -65,7 +66,7 @@ def problems(packages, rules):
         try:
             if not expression:
                 yield f"{name} declares no licence"
-            elif not permitted(expression, licences):
+            elif not permitted(expression, licences | exceptions.get(package["name"], set())):
                 yield f"{name} is licensed as {expression}, which deny.toml does not allow"
         except (ValueError, IndexError):
             yield f"{name} declares a licence that cannot be read: {expression}"

@@ -16,6 +16,8 @@ pub(crate) struct Seeded {
     pub(crate) token: String,
     /// The post.
     pub(crate) post: String,
+    /// Posts that nothing else is done with.
+    spare: Vec<String>,
     /// The outbox events of the comments.
     comments: Vec<String>,
 }
@@ -27,9 +29,10 @@ pub(crate) async fn seed(cloud: &Cloud, comments: usize) -> Result<Seeded> {
     let user = text(&api.send(Method::POST, "/api/v1/users", "", account).await?, "userId")?;
     let credentials = json!({"username": "bench", "password": PASSWORD});
     let token = text(&api.send(Method::POST, "/api/v1/sessions", "", credentials).await?, "accessToken")?;
-    let mut post = String::new();
+    let (mut post, mut spare) = (String::new(), Vec::new());
     for number in 0..20 {
         let draft = json!({"title": format!("On notes {number}"), "content": "What is written down can be found again. ".repeat(25)});
+        spare.push(post);
         post = text(&api.send(Method::POST, "/api/v1/posts", &token, draft).await?, "postId")?;
         api.send(Method::PATCH, &format!("/api/v1/posts/{post}"), &token, json!({"status": "published"})).await?;
     }
@@ -38,7 +41,8 @@ pub(crate) async fn seed(cloud: &Cloud, comments: usize) -> Result<Seeded> {
         api.send(Method::POST, &format!("/api/v1/posts/{post}/comments"), &token, comment).await?;
     }
     let comments = if comments > 0 { outbox(cloud).await? } else { Vec::new() };
-    Ok(Seeded { user, token, post, comments })
+    spare.retain(|post| !post.is_empty());
+    Ok(Seeded { user, token, post, spare, comments })
 }
 
 struct Api {
@@ -89,7 +93,7 @@ fn text(value: &Value, name: &str) -> Result<String> {
 impl Seeded {
     /// The event for the `number`th cold start of a function, by the name of its binary.
     pub(crate) fn event(&self, binary: &str, number: usize) -> Result<Value> {
-        let Self { user, token, post, comments } = self;
+        let Self { user, token, post, spare, comments } = self;
         let (posts, post_path) = ("/api/v1/posts", format!("/api/v1/posts/{post}"));
         let id = json!({"postId": post});
         let comment = comments.get(number);
@@ -100,6 +104,14 @@ impl Seeded {
             "get-user" => request("GET", &format!("/api/v1/users/{user}"), "", json!({"userId": user}), None),
             "get-post" => request("GET", &post_path, "", id, None),
             "list-posts" => request("GET", posts, "", json!({}), None),
+            "list-tags" => request("GET", "/api/v1/tags", "", json!({}), None),
+            "list-revisions" => request("GET", &format!("{post_path}/revisions"), token, id, None),
+            "get-revision" => request("GET", &format!("{post_path}/revisions/2"), token, json!({"postId": post, "version": "2"}), None),
+            "replace-post" => request("PUT", &post_path, token, id, Some(json!({"title": format!("Other {number}"), "content": "Brr"}))),
+            "delete-post" => {
+                let spare = &spare[number % spare.len()];
+                request("DELETE", &format!("{posts}/{spare}"), token, json!({"postId": spare}), None)
+            }
             "list-comments" => request("GET", &format!("{post_path}/comments"), "", id, None),
             "register-user" => {
                 let body = json!({"username": format!("bench-{number}"), "email": format!("bench-{number}@example.com"), "password": PASSWORD});

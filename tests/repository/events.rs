@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// Function → status of its reply, or the whole result of one that is no route.
-const RESULTS: [(&str, Result<u64, &str>); 36] = [
+const RESULTS: [(&str, Result<u64, &str>); 41] = [
     ("check-health", Ok(204)),
     ("create-comment", Ok(401)),
     ("create-post", Ok(401)),
     ("create-session", Ok(401)),
     ("delete-comment", Ok(401)),
     ("delete-follower", Ok(401)),
+    ("delete-post", Ok(401)),
     ("delete-reaction", Ok(401)),
     ("delete-user", Ok(401)),
     ("fan-out-post", Err(r#"{"batchItemFailures":[]}"#)),
@@ -22,6 +23,7 @@ const RESULTS: [(&str, Result<u64, &str>); 36] = [
     ("get-feed", Ok(401)),
     ("get-jwks", Ok(200)),
     ("get-post", Ok(404)),
+    ("get-revision", Ok(401)),
     ("get-user", Ok(404)),
     ("list-comments", Ok(404)),
     ("list-followers", Ok(404)),
@@ -29,6 +31,8 @@ const RESULTS: [(&str, Result<u64, &str>); 36] = [
     ("list-moderation", Ok(401)),
     ("list-posts", Ok(200)),
     ("list-reactions", Ok(404)),
+    ("list-revisions", Ok(401)),
+    ("list-tags", Ok(200)),
     ("list-users", Ok(401)),
     ("moderate-comment", Err(r#"{"batchItemFailures":[]}"#)),
     ("put-follower", Ok(401)),
@@ -38,6 +42,7 @@ const RESULTS: [(&str, Result<u64, &str>); 36] = [
     ("relay-outbox", Err(r#"{"batchItemFailures":[]}"#)),
     ("replace-comment", Ok(401)),
     ("replace-comment-status", Ok(401)),
+    ("replace-post", Ok(401)),
     ("replace-user", Ok(401)),
     ("replace-user-roles", Ok(401)),
     ("sweep-outbox", Err("null")),

@@ -9,13 +9,15 @@ use quire_tests::root;
 use serde_json::Value;
 
 /// A shared crate → the crates of ours that it may depend on.
-const ALLOWED: [(&str, &[&str]); 7] = [
+const ALLOWED: [(&str, &[&str]); 9] = [
     ("quire-domain", &[]),
     ("quire-store", &["quire-domain"]),
     ("quire-app", &["quire-domain", "quire-store"]),
+    ("quire-markdown", &[]),
+    ("quire-proto", &[]),
     ("quire-telemetry", &["quire-domain"]),
     ("quire-aws", &["quire-app", "quire-domain", "quire-store", "quire-telemetry"]),
-    ("quire-edge", &["quire-app", "quire-aws", "quire-domain", "quire-telemetry"]),
+    ("quire-edge", &["quire-app", "quire-aws", "quire-domain", "quire-proto", "quire-telemetry"]),
     ("quire-worker", &["quire-aws", "quire-domain", "quire-telemetry"]),
 ];
 

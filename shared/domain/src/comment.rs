@@ -263,6 +263,7 @@ impl Comment {
 mod tests {
     use super::*;
     use crate::{
+        details::Details,
         policy::Role,
         post::Draft,
         text::{Content, Title},
@@ -277,7 +278,7 @@ mod tests {
     }
 
     fn post(status: PostStatus) -> Post {
-        let draft = Draft { title: Title::parse("T").unwrap(), content: Content::parse("").unwrap(), slug: None };
+        let draft = Draft { title: Title::parse("T").unwrap(), content: Content::default(), slug: None, details: Details::default() };
         Post { status, ..Post::draft(&user(Role::Author), draft, PostId::generate(at(0)), at(0)).unwrap().0 }
     }
 

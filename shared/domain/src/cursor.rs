@@ -4,9 +4,11 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use crate::{
     Timestamp,
+    details::Tag,
     id::{CommentId, PostId, UserId},
     limits,
     reaction::Kind,
+    revision::RevisionNumber,
 };
 
 /// The text is not a cursor of this list.
@@ -41,10 +43,10 @@ pub trait Position: Sized {
     }
 }
 
-/// A position among published posts, newest first.
+/// A position among published posts, newest first, or among scheduled ones by the time that they are scheduled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Published {
-    /// When the post was published.
+    /// When the post was published, or is to be.
     pub at: Timestamp,
     /// The post; decides among posts of one millisecond.
     pub id: PostId,
@@ -61,7 +63,7 @@ impl Position for Published {
     }
 }
 
-/// A position among one author's posts, newest first.
+/// A position among one author's posts, or those of one status, newest first.
 impl Position for PostId {
     fn sort_key(&self) -> String {
         format!("POST#{self}")
@@ -85,6 +87,28 @@ impl Position for CommentId {
 
 /// A position among accounts, newest first.
 impl Position for UserId {
+    fn sort_key(&self) -> String {
+        self.to_string()
+    }
+
+    fn from_sort_key(key: &str) -> Option<Self> {
+        key.parse().ok()
+    }
+}
+
+/// A position among the versions of one post, newest first.
+impl Position for RevisionNumber {
+    fn sort_key(&self) -> String {
+        format!("REVISION#{:010}", self.0)
+    }
+
+    fn from_sort_key(key: &str) -> Option<Self> {
+        key.strip_prefix("REVISION#")?.parse().ok().map(Self)
+    }
+}
+
+/// A position among tags, in the order of the alphabet.
+impl Position for Tag {
     fn sort_key(&self) -> String {
         self.to_string()
     }

@@ -30,6 +30,8 @@ pub enum Kind {
     User,
     /// A post.
     Post,
+    /// A version of a post.
+    Revision,
     /// A comment.
     Comment,
     /// A way to react.

@@ -24,11 +24,19 @@ pub enum EventData {
         /// The account.
         user_id: UserId,
     },
-    /// A post was drafted.
+    /// A post was drafted, or is a draft again.
     #[serde(rename = "post.drafted")]
     PostDrafted {
         /// The post.
         post_id: PostId,
+    },
+    /// A post was scheduled, or for another time.
+    #[serde(rename = "post.scheduled")]
+    PostScheduled {
+        /// The post.
+        post_id: PostId,
+        /// When it is to be published.
+        publish_at: Timestamp,
     },
     /// A post was published.
     #[serde(rename = "post.published")]
@@ -39,6 +47,18 @@ pub enum EventData {
     /// A post changed, and not its status.
     #[serde(rename = "post.updated")]
     PostUpdated {
+        /// The post.
+        post_id: PostId,
+    },
+    /// A post was archived.
+    #[serde(rename = "post.archived")]
+    PostArchived {
+        /// The post.
+        post_id: PostId,
+    },
+    /// A post was deleted.
+    #[serde(rename = "post.deleted")]
+    PostDeleted {
         /// The post.
         post_id: PostId,
     },
@@ -125,7 +145,10 @@ impl EventData {
             Self::UserRegistered { .. }
             | Self::UserErasureRequested { .. }
             | Self::PostDrafted { .. }
+            | Self::PostScheduled { .. }
             | Self::PostUpdated { .. }
+            | Self::PostArchived { .. }
+            | Self::PostDeleted { .. }
             | Self::CommentApproved { .. }
             | Self::CommentHeld { .. }
             | Self::CommentRejected { .. }

@@ -4,7 +4,9 @@
 pub mod admins;
 pub mod change;
 pub mod comment;
+pub mod counts;
 pub mod cursor;
+pub mod details;
 pub mod error;
 pub mod event;
 pub mod follow;
@@ -15,6 +17,7 @@ pub mod policy;
 pub mod post;
 pub mod rate;
 pub mod reaction;
+pub mod revision;
 pub mod signing;
 pub mod slug;
 pub mod text;

@@ -22,6 +22,18 @@ pub const TITLE_CHARS: usize = 200;
 pub const POST_BYTES: usize = 256 * 1024;
 /// Characters in a slug.
 pub const SLUG_CHARS: usize = 80;
+/// Characters in a post's excerpt.
+pub const EXCERPT_CHARS: usize = 500;
+/// Characters in a tag.
+pub const TAG_CHARS: usize = 32;
+/// Tags of a post.
+pub const TAGS: usize = 10;
+/// Characters in an address on the web.
+pub const WEB_ADDRESS_CHARS: usize = 2_000;
+/// Characters in a language tag (RFC 5646, section 4.4.1).
+pub const LANGUAGE_CHARS: usize = 35;
+/// Seconds from now in which a post can be scheduled: a year.
+pub const SCHEDULE_SECONDS: i64 = 365 * 24 * 60 * 60;
 /// Characters in a comment.
 pub const COMMENT_CHARS: usize = 5_000;
 /// Comments above a comment in its thread.

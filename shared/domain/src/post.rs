@@ -1,15 +1,20 @@
-//! Posts: drafted by an author, published once, changed under optimistic concurrency.
+//! Posts: drafted by an author, published now or later, archived, deleted; changed under optimistic concurrency.
+
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Timestamp,
+    change::Change,
+    details::{Details, Language, Tag, Tags, WebAddress},
     error::{Error, Kind, Result},
     event::EventData,
-    id::{PostId, UserId},
+    id::{InvalidId, PostId, UserId},
+    limits,
     policy::{self, Action, Principal},
     slug::Slug,
-    text::{Content, Title},
+    text::{Content, Excerpt, Title},
 };
 
 /// Where a post is in its life.
@@ -18,26 +23,64 @@ use crate::{
 pub enum Status {
     /// Seen by its author and by editors.
     Draft,
+    /// Seen by its author and by editors, and to be published at a time.
+    Scheduled,
     /// Seen by everybody.
     Published,
+    /// Seen by its author and by editors, after it was published or instead.
+    Archived,
 }
 
 /// The text names no status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be \"draft\" or \"published\"")]
+#[error("must be \"draft\", \"scheduled\", \"published\" or \"archived\"")]
 pub struct InvalidStatus;
 
 impl Status {
+    /// Every status.
+    pub const ALL: [Self; 4] = [Self::Draft, Self::Scheduled, Self::Published, Self::Archived];
+
+    /// The status's name in the API and in the table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Scheduled => "scheduled",
+            Self::Published => "published",
+            Self::Archived => "archived",
+        }
+    }
+
     /// Reads a status by its name.
     ///
     /// # Errors
     /// [`InvalidStatus`].
     pub fn parse(text: &str) -> Result<Self, InvalidStatus> {
-        match text {
-            "draft" => Ok(Self::Draft),
-            "published" => Ok(Self::Published),
-            _ => Err(InvalidStatus),
+        Self::ALL.into_iter().find(|status| status.name() == text).ok_or(InvalidStatus)
+    }
+
+    /// Whether a post of this status may have `next` after a change.
+    fn may_become(self, next: Self) -> bool {
+        match self {
+            Self::Draft | Self::Scheduled => true,
+            Self::Published | Self::Archived => matches!(next, Self::Published | Self::Archived),
         }
+    }
+}
+
+/// What stands for a post in a path: its id, or a slug that it has or once had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PostName {
+    /// Names it for ever.
+    Id(PostId),
+    /// Names it too.
+    Slug(Slug),
+}
+
+impl FromStr for PostName {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        text.parse().map(Self::Id).or_else(|_| Slug::parse(text).map(Self::Slug).map_err(|_| InvalidId))
     }
 }
 
@@ -55,14 +98,20 @@ pub struct Post {
     pub content: Content,
     /// Unique among all posts.
     pub slug: Slug,
+    /// What it says of itself besides.
+    #[serde(flatten)]
+    pub details: Details,
     /// Where it is in its life.
     pub status: Status,
+    /// When it is to be published; only while it is scheduled.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub publish_at: Option<Timestamp>,
     /// When it was drafted.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// When it was published.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// When it was published first.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub published_at: Option<Timestamp>,
     /// Counts changes, from 1.
     pub version: u64,
@@ -80,14 +129,20 @@ pub struct PostSummary {
     pub title: Title,
     /// Unique among all posts.
     pub slug: Slug,
+    /// What it says of itself besides.
+    #[serde(flatten)]
+    pub details: Details,
     /// Where it is in its life.
     pub status: Status,
+    /// When it is to be published; only while it is scheduled.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub publish_at: Option<Timestamp>,
     /// When it was drafted.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// When it was published.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// When it was published first.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub published_at: Option<Timestamp>,
     /// The version of the post.
     pub version: u64,
@@ -102,9 +157,11 @@ pub struct Draft {
     pub content: Content,
     /// A chosen slug, or none to make one from the title.
     pub slug: Option<Slug>,
+    /// What it says of itself besides.
+    pub details: Details,
 }
 
-/// What changes in a post; `None` leaves a field as it is.
+/// What changes in a post; `None` and [`Change::Keep`] leave a field as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PostPatch {
     /// A new title.
@@ -113,8 +170,32 @@ pub struct PostPatch {
     pub content: Option<Content>,
     /// A new slug.
     pub slug: Option<Slug>,
+    /// What it is about.
+    pub excerpt: Change<Excerpt>,
+    /// New tags.
+    pub tags: Option<Tags>,
+    /// A picture.
+    pub cover_url: Change<WebAddress>,
+    /// What it is written in.
+    pub language: Change<Language>,
+    /// The original.
+    pub canonical_url: Change<WebAddress>,
     /// A new status.
     pub status: Option<Status>,
+    /// When to publish it.
+    pub publish_at: Option<Timestamp>,
+}
+
+/// What stays of a deleted post, so that its deletion can be repeated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tombstone {
+    /// Named the post.
+    pub id: PostId,
+    /// Who wrote it.
+    pub author_id: UserId,
+    /// When it was deleted.
+    pub deleted_at: Timestamp,
 }
 
 impl Post {
@@ -124,10 +205,22 @@ impl Post {
     /// [`Error::Unauthenticated`] or [`Error::Forbidden`] for a principal who may not write posts.
     pub fn draft(principal: &Principal, draft: Draft, id: PostId, now: Timestamp) -> Result<(Self, EventData)> {
         let author_id = policy::require(principal, Action::DraftPost, None)?;
-        let Draft { title, content, slug } = draft;
+        let Draft { title, content, slug, details } = draft;
         let slug = slug.unwrap_or_else(|| Slug::for_post(&title, id));
-        let post =
-            Self { id, author_id, title, content, slug, status: Status::Draft, created_at: now, updated_at: now, published_at: None, version: 1 };
+        let post = Self {
+            id,
+            author_id,
+            title,
+            content,
+            slug,
+            details,
+            status: Status::Draft,
+            publish_at: None,
+            created_at: now,
+            updated_at: now,
+            published_at: None,
+            version: 1,
+        };
         Ok((post, EventData::PostDrafted { post_id: id }))
     }
 
@@ -138,46 +231,129 @@ impl Post {
     pub fn seen_by(self, principal: &Principal) -> Result<Self> {
         let visible = match self.status {
             Status::Published => true,
-            Status::Draft => policy::allows(principal, Action::SeeUnpublishedPost, Some(self.author_id)),
+            Status::Draft | Status::Scheduled | Status::Archived => policy::allows(principal, Action::SeeUnpublishedPost, Some(self.author_id)),
         };
         if visible { Ok(self) } else { Err(Error::NotFound(Kind::Post)) }
+    }
+
+    /// This post, for somebody who may change it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for somebody who may not see the post, [`Error::Forbidden`] for somebody who may not change it.
+    pub fn edited_by(self, principal: &Principal) -> Result<Self> {
+        let post = self.seen_by(principal)?;
+        policy::require(principal, Action::EditPost, Some(post.author_id))?;
+        Ok(post)
+    }
+
+    /// This post, for somebody who may see what it said before.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for somebody who may not see the post, [`Error::Forbidden`] for somebody who may see it only as it is.
+    pub fn reviewed_by(self, principal: &Principal) -> Result<Self> {
+        let post = self.seen_by(principal)?;
+        // What it said before may never have been published.
+        policy::require(principal, Action::SeeUnpublishedPost, Some(post.author_id))?;
+        Ok(post)
     }
 
     /// The post after `patch`, with the events that follow. A patch that changes nothing gives the same version and no event.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for somebody who may not see the post, [`Error::Forbidden`] for somebody who may not change it,
-    /// [`Error::IllegalMove`] for a status that cannot follow the present one.
+    /// Those of [`Post::edited_by`], [`Error::IllegalMove`] for a status that cannot follow the present one, [`Error::Invalid`] for a
+    /// time of publication that is missing, has no use, or is not within a year from now.
     pub fn edit(self, principal: &Principal, patch: PostPatch, now: Timestamp) -> Result<(Self, Vec<EventData>)> {
-        let before = self.seen_by(principal)?;
-        policy::require(principal, Action::EditPost, Some(before.author_id))?;
-        let PostPatch { title, content, slug, status } = patch;
+        let before = self.edited_by(principal)?;
+        let PostPatch { title, content, slug, excerpt, tags, cover_url, language, canonical_url, status, publish_at } = patch;
+        let (from, to) = (before.status, status.unwrap_or(before.status));
+        if !from.may_become(to) {
+            return Err(Error::IllegalMove { from, to });
+        }
+        let publish_at = before.publication(to, publish_at, now)?;
         let mut after = before.clone();
         after.title = title.unwrap_or(after.title);
         after.content = content.unwrap_or(after.content);
         after.slug = slug.unwrap_or(after.slug);
-        match (before.status, status.unwrap_or(before.status)) {
-            (Status::Draft, Status::Draft) | (Status::Published, Status::Published) => {}
-            (Status::Draft, Status::Published) => {
-                after.status = Status::Published;
-                after.published_at = Some(now);
-            }
-            (from @ Status::Published, to @ Status::Draft) => return Err(Error::IllegalMove { from, to }),
+        after.details = Details {
+            excerpt: excerpt.apply(after.details.excerpt),
+            tags: tags.unwrap_or(after.details.tags),
+            cover_url: cover_url.apply(after.details.cover_url),
+            language: language.apply(after.details.language),
+            canonical_url: canonical_url.apply(after.details.canonical_url),
+        };
+        after.status = to;
+        after.publish_at = publish_at;
+        if to == Status::Published {
+            after.published_at = after.published_at.or(Some(now));
         }
         if after == before {
             return Ok((before, Vec::new()));
         }
         after.updated_at = now;
         after.version += 1;
-        let post_id = after.id;
-        let event = if after.status == before.status { EventData::PostUpdated { post_id } } else { EventData::PostPublished { post_id } };
+        let event = after.event(&before);
         Ok((after, vec![event]))
+    }
+
+    /// When the post is to be published once it has the status `to`.
+    fn publication(&self, to: Status, asked: Option<Timestamp>, now: Timestamp) -> Result<Option<Timestamp>> {
+        let refuse = |message: &str| Err(Error::field("/publishAt", message));
+        let possible = |at: Timestamp| now < at && at <= now.plus_seconds(limits::SCHEDULE_SECONDS);
+        match (to, asked.or(self.publish_at)) {
+            (Status::Scheduled, None) => refuse("is required for the status \"scheduled\""),
+            // A time that stands there already has been in the future once.
+            (Status::Scheduled, at) if at == self.publish_at => Ok(at),
+            (Status::Scheduled, Some(at)) if possible(at) => Ok(Some(at)),
+            (Status::Scheduled, Some(_)) => refuse("must be in the future and within a year"),
+            (Status::Draft | Status::Published | Status::Archived, _) if asked.is_some() => refuse("is for the status \"scheduled\" only"),
+            (Status::Draft | Status::Published | Status::Archived, _) => Ok(None),
+        }
+    }
+
+    /// What has happened to `before`.
+    fn event(&self, before: &Self) -> EventData {
+        let post_id = self.id;
+        if (self.status, self.publish_at) == (before.status, before.publish_at) {
+            return EventData::PostUpdated { post_id };
+        }
+        match (self.status, self.publish_at) {
+            (Status::Draft, _) => EventData::PostDrafted { post_id },
+            (Status::Scheduled, Some(publish_at)) => EventData::PostScheduled { post_id, publish_at },
+            (Status::Scheduled, None) => EventData::PostUpdated { post_id },
+            (Status::Published, _) => EventData::PostPublished { post_id },
+            (Status::Archived, _) => EventData::PostArchived { post_id },
+        }
+    }
+
+    /// What stays once the post is deleted.
+    ///
+    /// # Errors
+    /// Those of [`Post::edited_by`].
+    pub fn delete(self, principal: &Principal, now: Timestamp) -> Result<(Tombstone, EventData)> {
+        let Self { id, author_id, .. } = self.edited_by(principal)?;
+        Ok((Tombstone { id, author_id, deleted_at: now }, EventData::PostDeleted { post_id: id }))
     }
 
     /// The post as lists show it.
     pub fn summary(&self) -> PostSummary {
-        let Self { id, author_id, title, content: _, slug, status, created_at, updated_at, published_at, version } = self.clone();
-        PostSummary { id, author_id, title, slug, status, created_at, updated_at, published_at, version }
+        let Self { id, author_id, title, content: _, slug, details, status, publish_at, created_at, updated_at, published_at, version } =
+            self.clone();
+        PostSummary { id, author_id, title, slug, details, status, publish_at, created_at, updated_at, published_at, version }
+    }
+
+    /// The tags under which everybody finds it.
+    pub fn public_tags(&self) -> impl Iterator<Item = &Tag> {
+        self.details.tags.iter().filter(|_| self.status == Status::Published)
+    }
+}
+
+impl Tombstone {
+    /// Deletes the post once more, which does nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for somebody who could not have deleted it.
+    pub fn delete(&self, principal: &Principal) -> Result<()> {
+        if policy::allows(principal, Action::EditPost, Some(self.author_id)) { Ok(()) } else { Err(Error::NotFound(Kind::Post)) }
     }
 }
 
@@ -195,7 +371,8 @@ mod tests {
     }
 
     fn draft_of(author: &Principal) -> Post {
-        let draft = Draft { title: Title::parse("On notes").unwrap(), content: Content::parse("…").unwrap(), slug: None };
+        let content = Content::parse("…").unwrap();
+        let draft = Draft { title: Title::parse("On notes").unwrap(), content, slug: None, details: Details::default() };
         Post::draft(author, draft, PostId::generate(at(1)), at(1)).unwrap().0
     }
 
@@ -230,5 +407,121 @@ mod tests {
         let (published, _) = draft.edit(&editor, publish(), at(2)).unwrap();
         assert!(matches!(published.clone().edit(&stranger, publish(), at(3)), Err(Error::Forbidden(Action::EditPost))));
         assert!(published.seen_by(&Principal::Anonymous).is_ok());
+    }
+
+    fn moved(status: Status, publish_at: Option<Timestamp>) -> PostPatch {
+        PostPatch { status: Some(status), publish_at, ..PostPatch::default() }
+    }
+
+    /// A post of each status, all of them changed last at 10 s.
+    fn with(author: &Principal, status: Status) -> Post {
+        let patches = match status {
+            Status::Draft => vec![],
+            Status::Scheduled => vec![moved(Status::Scheduled, Some(at(60_000)))],
+            Status::Published => vec![publish()],
+            Status::Archived => vec![publish(), moved(Status::Archived, None)],
+        };
+        patches.into_iter().fold(draft_of(author), |post, patch| post.edit(author, patch, at(10_000)).unwrap().0)
+    }
+
+    #[test]
+    fn a_status_follows_another_as_the_table_says() {
+        use Status::{Archived, Draft, Published, Scheduled};
+        let author = user(&[Role::Author]);
+        let table = [
+            (Draft, vec![Draft, Scheduled, Published, Archived]),
+            (Scheduled, vec![Draft, Scheduled, Published, Archived]),
+            (Published, vec![Published, Archived]),
+            (Archived, vec![Published, Archived]),
+        ];
+        for (from, legal) in table {
+            for to in Status::ALL {
+                let publish_at = (to == Scheduled).then(|| at(90_000));
+                let outcome = with(&author, from).edit(&author, moved(to, publish_at), at(20_000));
+                match outcome {
+                    Ok((post, _)) => {
+                        assert!(legal.contains(&to), "{from:?} {to:?}");
+                        assert_eq!((post.status, post.publish_at), (to, publish_at), "{from:?} {to:?}");
+                    }
+                    Err(Error::IllegalMove { from: f, to: t }) => {
+                        assert_eq!((f, t), (from, to));
+                        assert!(!legal.contains(&to), "{from:?} {to:?}");
+                    }
+                    Err(error) => panic!("{from:?} {to:?} {error}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_change_has_its_event() {
+        let author = user(&[Role::Author]);
+        let event = |from: Status, patch: PostPatch| {
+            let before = with(&author, from);
+            let (post_id, (_, mut events)) = (before.id, before.edit(&author, patch, at(20_000)).unwrap());
+            assert_eq!(events.len(), 1);
+            (post_id, events.remove(0))
+        };
+        let titled = || PostPatch { title: Some(Title::parse("U").unwrap()), ..PostPatch::default() };
+        for status in Status::ALL {
+            let (post_id, event) = event(status, titled());
+            assert_eq!(event, EventData::PostUpdated { post_id });
+        }
+        let (post_id, drafted) = event(Status::Scheduled, moved(Status::Draft, None));
+        assert_eq!(drafted, EventData::PostDrafted { post_id });
+        let (post_id, scheduled) = event(Status::Scheduled, PostPatch { publish_at: Some(at(70_000)), ..PostPatch::default() });
+        assert_eq!(scheduled, EventData::PostScheduled { post_id, publish_at: at(70_000) });
+        let (post_id, archived) = event(Status::Draft, moved(Status::Archived, None));
+        assert_eq!(archived, EventData::PostArchived { post_id });
+        let (post_id, published) = event(Status::Archived, publish());
+        assert_eq!(published, EventData::PostPublished { post_id });
+    }
+
+    #[test]
+    fn an_archived_post_that_is_published_again_keeps_its_time() {
+        let author = user(&[Role::Author]);
+        let published = with(&author, Status::Archived).edit(&author, publish(), at(50_000)).unwrap().0;
+        assert_eq!(published.published_at, Some(at(10_000)));
+        let never = draft_of(&author).edit(&author, moved(Status::Archived, None), at(10_000)).unwrap().0;
+        assert_eq!(never.edit(&author, publish(), at(50_000)).unwrap().0.published_at, Some(at(50_000)));
+    }
+
+    #[test]
+    fn a_time_of_publication_is_for_scheduled_posts_and_in_the_future() {
+        let author = user(&[Role::Author]);
+        let year = limits::SCHEDULE_SECONDS * 1000;
+        let refused = |from: Status, patch: PostPatch| match with(&author, from).edit(&author, patch, at(20_000)) {
+            Err(Error::Invalid(errors)) => assert_eq!(errors[0].pointer, "/publishAt"),
+            other => panic!("{other:?}"),
+        };
+        refused(Status::Draft, moved(Status::Scheduled, None));
+        for wrong in [at(0), at(20_000), at(20_001 + year)] {
+            refused(Status::Draft, moved(Status::Scheduled, Some(wrong)));
+            refused(Status::Scheduled, PostPatch { publish_at: Some(wrong), ..PostPatch::default() });
+        }
+        for status in [Status::Draft, Status::Published, Status::Archived] {
+            refused(status, PostPatch { publish_at: Some(at(30_000)), ..PostPatch::default() });
+        }
+        refused(Status::Scheduled, moved(Status::Published, Some(at(30_000))));
+        for right in [at(20_001), at(20_000 + year)] {
+            assert!(with(&author, Status::Draft).edit(&author, moved(Status::Scheduled, Some(right)), at(20_000)).is_ok());
+        }
+        let overdue = with(&author, Status::Scheduled);
+        let (kept, events) = overdue.clone().edit(&author, moved(Status::Scheduled, Some(at(60_000))), at(99_000)).unwrap();
+        assert_eq!((kept, events), (overdue, vec![]), "a time that has passed is still the time");
+    }
+
+    #[test]
+    fn whoever_could_delete_a_post_can_do_so_again() {
+        let (author, stranger, editor) = (user(&[Role::Author]), user(&[Role::Author]), user(&[Role::Editor]));
+        let published = with(&author, Status::Published);
+        assert!(matches!(published.clone().delete(&stranger, at(20_000)), Err(Error::Forbidden(Action::EditPost))));
+        assert!(matches!(draft_of(&author).delete(&stranger, at(20_000)), Err(Error::NotFound(Kind::Post))));
+        let (tombstone, event) = published.delete(&author, at(20_000)).unwrap();
+        assert_eq!(event, EventData::PostDeleted { post_id: tombstone.id });
+        assert!(tombstone.delete(&author).is_ok() && tombstone.delete(&editor).is_ok());
+        for nobody in [&stranger, &Principal::Anonymous] {
+            assert!(matches!(tombstone.delete(nobody), Err(Error::NotFound(Kind::Post))));
+        }
     }
 }

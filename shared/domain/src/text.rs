@@ -15,7 +15,7 @@ use crate::limits;
 pub struct InvalidText(String);
 
 impl InvalidText {
-    fn new(message: impl Into<String>) -> Self {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }
 }
@@ -64,6 +64,8 @@ macro_rules! texts {
     )*};
 }
 
+pub(crate) use texts;
+
 texts! {
     /// A name for signing in and for links: 3 to 30 of `a`–`z`, `0`–`9`, `_` and `-`, beginning with a letter.
     /// ASCII only, so that no two usernames look alike in another script.
@@ -78,6 +80,8 @@ texts! {
     Title,
     /// The Markdown of a post.
     Content,
+    /// What a post is about.
+    Excerpt,
     /// The text of a comment.
     CommentText,
 }
@@ -155,6 +159,17 @@ impl Content {
             return Err(InvalidText::new(format!("must have at most {} bytes", limits::POST_BYTES)));
         }
         printable(text).map(Self)
+    }
+}
+
+impl Excerpt {
+    /// Parses an excerpt: trimmed, not empty.
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
+        let excerpt = text.trim();
+        if excerpt.is_empty() || excerpt.chars().count() > limits::EXCERPT_CHARS {
+            return Err(InvalidText::new(format!("must have 1 to {} characters", limits::EXCERPT_CHARS)));
+        }
+        printable(excerpt).map(Self)
     }
 }
 

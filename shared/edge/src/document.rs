@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use quire_app::Error;
+use quire_app::{Error, selection::Selection};
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -29,6 +29,18 @@ impl Document {
     pub(crate) fn reply<T: Wire + Serialize>(status: StatusCode, view: &T) -> Response {
         match serde_json::to_vec(view) {
             Ok(json) => Self::of::<T>(json, false).into_response(status),
+            Err(error) => Problem::from(Error::internal("writing a reply", error)).into_response(),
+        }
+    }
+
+    /// Some members of a view as a response whose body comes later.
+    pub(crate) fn selected<T: Wire + Serialize>(view: &T, selection: &Selection) -> Response {
+        let json = serde_json::to_value(view).and_then(|mut view| {
+            select(&mut view, selection);
+            serde_json::to_vec(&view)
+        });
+        match json {
+            Ok(json) => Self::of::<T>(json, false).into_response(StatusCode::OK),
             Err(error) => Problem::from(Error::internal("writing a reply", error)).into_response(),
         }
     }
@@ -70,6 +82,23 @@ pub(crate) fn xml(element: &str, value: &Value) -> Result<Vec<u8>, Error> {
     let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
     quick_xml::se::to_writer_with_root(&mut text, element, value).map_err(|error| Error::internal("writing XML", error))?;
     Ok(text.into_bytes())
+}
+
+/// Leaves the selected members in a view, or in each item of a page.
+fn select(view: &mut Value, selection: &Selection) {
+    let (Some(members), Value::Object(view)) = (selection.members(), view) else { return };
+    match view.get_mut("items") {
+        Some(Value::Array(items)) => items.iter_mut().for_each(|item| select(item, selection)),
+        _ => view.retain(|name, _| members.contains(name.as_str())),
+    }
+}
+
+/// What tells the tags of one version's selections apart (RFC 9110, section 8.8.3); the set that is selected counts, not how it was named.
+pub(crate) fn selection_suffix(selection: &Selection) -> String {
+    selection.members().map_or_else(String::new, |members| {
+        let names = members.iter().copied().collect::<Vec<_>>().join(",");
+        format!("-{}", hex::encode(&Sha256::digest(names)[..8]))
+    })
 }
 
 /// What a reply depends on in its request.

@@ -13,12 +13,14 @@ use quire_app::{
 use quire_domain::{
     error::Kind,
     id::{CommentId, InvalidId, PostId, UserId},
+    post::PostName,
     reaction,
+    revision::RevisionNumber,
 };
 
 use crate::problem::Problem;
 
-/// An id that stands in a path as `{userId}`, `{postId}`, ….
+/// What names a thing in a path, as `{userId}`, `{postId}`, ….
 pub trait PathId: FromStr {
     /// Name of the parameter.
     const NAME: &'static str;
@@ -34,6 +36,17 @@ impl PathId for UserId {
 impl PathId for PostId {
     const NAME: &'static str = "postId";
     const KIND: Kind = Kind::Post;
+}
+
+/// The id of a post or one of its slugs.
+impl PathId for PostName {
+    const NAME: &'static str = "postId";
+    const KIND: Kind = Kind::Post;
+}
+
+impl PathId for RevisionNumber {
+    const NAME: &'static str = "version";
+    const KIND: Kind = Kind::Revision;
 }
 
 impl PathId for CommentId {

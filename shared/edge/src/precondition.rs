@@ -8,7 +8,8 @@ use quire_app::posts::Precondition;
 
 use crate::problem::Problem;
 
-/// `If-Match`, as versions.
+/// `If-Match`, as versions. `If-None-Match: *` asks for a thing that does not exist (RFC 9110, section 13.1.2): no version of one that does
+/// matches.
 #[derive(Debug, Clone)]
 pub struct IfMatch(pub Precondition);
 
@@ -73,6 +74,7 @@ mod tests {
             ("*", Precondition::None),
             ("\"3\"", Precondition::OneOf(vec![3])),
             ("\"3\", \"4\"", Precondition::OneOf(vec![3, 4])),
+            ("\"3-17\", \"4-0-xml\"", Precondition::OneOf(vec![3, 4])),
             ("W/\"3\"", Precondition::OneOf(vec![])),
             ("3", Precondition::OneOf(vec![])),
             ("\"x\"", Precondition::OneOf(vec![])),

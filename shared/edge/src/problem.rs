@@ -121,6 +121,7 @@ impl From<Error> for Problem {
             Error::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", "You may not do this"),
             Error::NotFound(Kind::User) => Self::new(StatusCode::NOT_FOUND, "user-not-found", "There is no such user"),
             Error::NotFound(Kind::Post) => Self::new(StatusCode::NOT_FOUND, "post-not-found", "There is no such post"),
+            Error::NotFound(Kind::Revision) => Self::new(StatusCode::NOT_FOUND, "revision-not-found", "There is no such revision"),
             Error::NotFound(Kind::Comment) => Self::new(StatusCode::NOT_FOUND, "comment-not-found", "There is no such comment"),
             Error::NotFound(Kind::Reaction) => Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here"),
             Error::UsernameTaken => Self::new(StatusCode::CONFLICT, "username-taken", "The username is taken"),

@@ -5,11 +5,23 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use quire_app::{comments::CommentView, keys::JwksView, page::PageView, posts::PostView, users::UserView};
+use quire_app::{
+    comments::CommentView,
+    keys::JwksView,
+    page::PageView,
+    posts::{PostView, RevisionView},
+    selection::Selection,
+    users::UserView,
+};
 use quire_domain::signing::CACHE_SECONDS;
 use serde::Serialize;
 
-use crate::{document::Document, precondition::etag, problem::Problem, wire::Wire};
+use crate::{
+    document::{Document, selection_suffix},
+    precondition::etag,
+    problem::Problem,
+    wire::Wire,
+};
 
 /// A view that has versions.
 pub trait Versioned {
@@ -18,8 +30,15 @@ pub trait Versioned {
 }
 
 impl Versioned for PostView {
+    /// What readers did with the post stands in its representation too.
     fn etag(&self) -> String {
-        etag(self.version)
+        format!("\"{}-{}\"", self.version, self.changes)
+    }
+}
+
+impl Versioned for RevisionView {
+    fn etag(&self) -> String {
+        etag(self.listed.version)
     }
 }
 
@@ -43,6 +62,42 @@ pub struct Entity<T>(pub T);
 impl<T: Versioned + Wire + Serialize> IntoResponse for Entity<T> {
     fn into_response(self) -> Response {
         tagged(Document::reply(StatusCode::OK, &self.0), &self.0.etag())
+    }
+}
+
+/// 200 with some members of an entity, and a tag that no other selection has.
+#[derive(Debug)]
+pub struct Selected<T>(pub T, pub Selection);
+
+impl<T: Versioned + Wire + Serialize> IntoResponse for Selected<T> {
+    fn into_response(self) -> Response {
+        let Self(view, selection) = self;
+        let etag = view.etag();
+        let tag = etag.trim_end_matches('"');
+        tagged(Document::selected(&view, &selection), &format!("{tag}{}\"", selection_suffix(&selection)))
+    }
+}
+
+/// 308 to another address, with the same query.
+#[derive(Debug)]
+pub struct Moved {
+    path: String,
+}
+
+impl Moved {
+    /// To `path`.
+    pub fn to(path: String, RawQuery(query): RawQuery) -> Self {
+        Self { path: query.map_or_else(|| path.clone(), |query| format!("{path}?{query}")) }
+    }
+}
+
+impl IntoResponse for Moved {
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::PERMANENT_REDIRECT.into_response();
+        if let Ok(path) = HeaderValue::from_str(&self.path) {
+            response.headers_mut().insert(header::LOCATION, path);
+        }
+        response
     }
 }
 
@@ -87,12 +142,19 @@ impl<T: Wire + Serialize> IntoResponse for Created<T> {
 pub struct List<T> {
     page: PageView<T>,
     query: Option<String>,
+    selection: Selection,
 }
 
 impl<T> List<T> {
     /// A page for a request with this query.
     pub fn new(page: PageView<T>, RawQuery(query): RawQuery) -> Self {
-        Self { page, query }
+        Self { page, query, selection: Selection::default() }
+    }
+
+    /// With some members of its items only.
+    #[must_use]
+    pub fn only(self, selection: Selection) -> Self {
+        Self { selection, ..self }
     }
 }
 
@@ -101,8 +163,8 @@ where
     PageView<T>: Wire + Serialize,
 {
     fn into_response(self) -> Response {
-        let Self { page, query } = self;
-        let mut response = Document::reply(StatusCode::OK, &page);
+        let Self { page, query, selection } = self;
+        let mut response = Document::selected(&page, &selection);
         if let Some(cursor) = page.next_cursor {
             let kept = query.as_deref().unwrap_or_default().split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
             let next: String = kept.map(|pair| format!("{pair}&")).collect();

@@ -4,9 +4,10 @@ use quire_app::{
     comments::{CommentReplacement, CommentStatusReplacement, CommentView, NewComment},
     follows::FollowView,
     page::PageView,
-    posts::{PostListItem, PostView},
+    posts::{PostListItem, PostReplacement, PostView, RevisionListItem, RevisionView},
     reactions::ReactionView,
     sessions::{NewSession, SessionView},
+    tags::TagView,
     users::{NewUser, RoleReplacement, UserReplacement, UserView},
 };
 use quire_domain::post::Draft;
@@ -53,8 +54,12 @@ wire! {
     NewSession => "session", v1::NewSession;
     SessionView => "session", v1::Session;
     Draft => "post", v1::NewPost;
+    PostReplacement => "post", v1::PostReplacement;
     PostView => "post", v1::Post;
     PageView<PostListItem> => "page", v1::PostPage;
+    RevisionView => "revision", v1::Revision;
+    PageView<RevisionListItem> => "page", v1::RevisionPage;
+    PageView<TagView> => "page", v1::TagPage;
     NewComment => "comment", v1::NewComment;
     CommentView => "comment", v1::Comment;
     PageView<CommentView> => "page", v1::CommentPage;

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     Store,
-    entity::{self, Entity, Item, Listing, attributes, place},
+    entity::{self, Counter, Entity, Item, Listing, attributes, place},
     key::{Claim, IdempotencyScope, Key},
     retry,
 };
@@ -119,7 +119,7 @@ impl Commit {
     pub fn create<T: Entity>(mut self, entity: &T) -> Self {
         let put = Put::builder().condition_expression("attribute_not_exists(pk)");
         self.put(put, entity::item(entity), OnCondition::Stale);
-        self.list(entity.listings())
+        self.list(entity.listings()).count(&[], &entity.counted_in())
     }
 
     /// Replaces an entity that must still have the version of `before`.
@@ -135,10 +135,23 @@ impl Commit {
                 self.delete(Delete::builder(), key);
             }
         }
-        self.list(listings)
+        self.list(listings).count(&before.counted_in(), &after.counted_in())
     }
 
-    /// Removes an entity that must still be as it was read, and its copies in lists.
+    /// Removes an entity that must still have the version of `before`, and its copies in lists.
+    #[must_use]
+    pub fn remove_version<T: Entity>(mut self, before: &T) -> Self {
+        let delete = Delete::builder()
+            .condition_expression("version = :version")
+            .expression_attribute_values(":version", AttributeValue::N(before.version().to_string()));
+        self.delete(delete, before.key());
+        for Listing { key, .. } in before.listings() {
+            self.delete(Delete::builder(), key);
+        }
+        self.count(&before.counted_in(), &[])
+    }
+
+    /// Removes an entity without versions that must still be as it was read, and its copies in lists.
     #[must_use]
     pub fn remove<T: Entity>(mut self, entity: &T) -> Self {
         let item = match serde_dynamo::to_item::<_, Item>(entity) {
@@ -158,7 +171,7 @@ impl Commit {
         for Listing { key, .. } in entity.listings() {
             self.delete(Delete::builder(), key);
         }
-        self
+        self.count(&entity.counted_in(), &[])
     }
 
     /// Adds to counters, which are numbers from 0 at `key`. Nothing is written where nothing is added.
@@ -258,6 +271,15 @@ impl Commit {
             }
             Err(error) => self.broken = Some(error),
         }
+    }
+
+    fn count(mut self, before: &[Counter], after: &[Counter]) -> Self {
+        let left = before.iter().filter(|counter| !after.contains(counter)).map(|counter| (counter, -1));
+        let entered = after.iter().filter(|counter| !before.contains(counter)).map(|counter| (counter, 1));
+        for (Counter { key, attribute }, delta) in left.chain(entered) {
+            self = self.add(key.clone(), &[(attribute, delta)]);
+        }
+        self
     }
 
     fn delete(&mut self, delete: DeleteBuilder, key: Key) {

@@ -9,8 +9,9 @@ use quire_domain::{
     comment::Comment,
     cursor::{Followed, Published},
     follow::{FeedEntry, Follow},
-    post::{Post, Status},
+    post::{Post, Status, Tombstone},
     reaction::Reaction,
+    revision::Revision,
     signing::{PrivateKey, PublicKey},
     user::{Credential, Session, User},
 };
@@ -39,6 +40,18 @@ pub trait Entity: Serialize + DeserializeOwned {
     fn listings(&self) -> Vec<Listing> {
         Vec::new()
     }
+
+    /// The counters that it stands for one in, kept in the same transaction, so that they equal a recount at any time.
+    fn counted_in(&self) -> Vec<Counter> {
+        Vec::new()
+    }
+}
+
+/// A number in the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counter {
+    pub(crate) key: Key,
+    pub(crate) attribute: &'static str,
 }
 
 /// A copy of an entity in a list.
@@ -116,11 +129,43 @@ impl Entity for Post {
     }
 
     fn listings(&self) -> Vec<Listing> {
-        let mut listings = vec![Listing::new(Key::owned_post(self.author_id, self.id), self.summary())];
-        if let (Status::Published, Some(at)) = (self.status, self.published_at) {
-            listings.push(Listing::new(Key::published_post(Published { at, id: self.id }), self.summary()));
+        let id = self.id;
+        let mut keys = vec![Key::owned_post(self.author_id, id)];
+        match (self.status, self.published_at, self.publish_at) {
+            (Status::Published, Some(at), _) => {
+                let position = Published { at, id };
+                keys.extend([Key::published_post(position), Key::authored_post(self.author_id, position)]);
+                keys.extend(self.public_tags().map(|tag| Key::tagged_post(tag, position)));
+                keys.extend(self.details.language.iter().map(|language| Key::post_in_language(language, position)));
+            }
+            (Status::Published, None, _) => {}
+            (status @ (Status::Draft | Status::Scheduled | Status::Archived), _, publish_at) => {
+                keys.push(Key::post_with_status(status, id));
+                keys.extend(publish_at.map(|at| Key::scheduled_post(Published { at, id })));
+            }
         }
-        listings
+        let summary = self.summary();
+        keys.into_iter().map(|key| Listing::new(key, &summary)).collect()
+    }
+
+    fn counted_in(&self) -> Vec<Counter> {
+        self.public_tags().map(|tag| Counter { key: Key::tag(tag), attribute: "postCount" }).collect()
+    }
+}
+
+impl Entity for Tombstone {
+    fn key(&self) -> Key {
+        Key::tombstone(self.id)
+    }
+}
+
+impl Entity for Revision {
+    fn key(&self) -> Key {
+        Key::revision(self.summary.post_id, self.summary.number())
+    }
+
+    fn listings(&self) -> Vec<Listing> {
+        vec![Listing::new(Key::listed_revision(self.summary.post_id, self.summary.number()), &self.summary)]
     }
 }
 

@@ -4,11 +4,14 @@ use quire_domain::{
     Timestamp,
     comment::Status as CommentStatus,
     cursor::{Followed, Position, Published, Reacted},
+    details::{Language, Tag},
     event::Consumer,
     id::{CommentId, EventId, PostId, SessionId, UserId},
     policy::Role,
+    post::Status,
     rate::Caller,
     reaction::Kind,
+    revision::RevisionNumber,
     slug::Slug,
     text::{Email, Username},
 };
@@ -104,14 +107,59 @@ impl Key {
         Self::new(Self::published_in(position.at.year()), position.sort_key())
     }
 
+    /// A post in the list of its author's published posts.
+    pub fn authored_post(author: UserId, position: Published) -> Self {
+        Self::new(Self::authored_by(author), position.sort_key())
+    }
+
+    /// A post in the list of published posts with a tag.
+    pub fn tagged_post(tag: &Tag, position: Published) -> Self {
+        Self::new(Self::tagged(tag), position.sort_key())
+    }
+
+    /// A post in the list of published posts in a language.
+    pub fn post_in_language(language: &Language, position: Published) -> Self {
+        Self::new(Self::in_language(language), position.sort_key())
+    }
+
+    /// A post in the list of posts with a status that is not public.
+    pub fn post_with_status(status: Status, id: PostId) -> Self {
+        Self::new(Self::with_status(status), id.sort_key())
+    }
+
+    /// A post in the list of those that are to be published.
+    pub fn scheduled_post(position: Published) -> Self {
+        Self::new(Self::SCHEDULED, position.sort_key())
+    }
+
+    /// What readers did with a post, in numbers. Sorts before the post itself, so that one query reads both.
+    pub fn post_counts(id: PostId) -> Self {
+        Self::new(format!("POST#{id}"), "COUNTS")
+    }
+
+    /// What stays of a deleted post.
+    pub fn tombstone(id: PostId) -> Self {
+        Self::new(format!("POST#{id}"), "TOMBSTONE")
+    }
+
+    /// An earlier version of a post.
+    pub fn revision(post: PostId, number: RevisionNumber) -> Self {
+        Self::new(format!("POST#{post}"), number.sort_key())
+    }
+
+    /// An earlier version in the list of its post's versions.
+    pub fn listed_revision(post: PostId, number: RevisionNumber) -> Self {
+        Self::new(Self::revisions(post), number.sort_key())
+    }
+
+    /// How many published posts have a tag.
+    pub fn tag(tag: &Tag) -> Self {
+        Self::new(Self::TAGS, tag.sort_key())
+    }
+
     /// A comment, in the list of its post's comments.
     pub fn comment(post: PostId, id: CommentId) -> Self {
         Self::new(Self::comments(post), id.sort_key())
-    }
-
-    /// What is counted of a post.
-    pub fn post_counts(id: PostId) -> Self {
-        Self::new(format!("POST#{id}"), "COUNTS")
     }
 
     /// A comment in the list of those with its status, for moderators.
@@ -214,6 +262,37 @@ impl Key {
     /// Partition of the posts published in one year.
     pub fn published_in(year: i16) -> String {
         format!("POSTS#{year:04}")
+    }
+
+    /// Partition of posts that are to be published, by that time. It holds only those, so it stays small.
+    pub const SCHEDULED: &'static str = "SCHEDULED";
+
+    /// Partition of the counts of all tags.
+    pub const TAGS: &'static str = "TAGS";
+
+    /// Partition of an author's published posts.
+    pub fn authored_by(author: UserId) -> String {
+        format!("AUTHOR#{author}")
+    }
+
+    /// Partition of the published posts with a tag.
+    pub fn tagged(tag: &Tag) -> String {
+        format!("TAG#{tag}")
+    }
+
+    /// Partition of the published posts in a language.
+    pub fn in_language(language: &Language) -> String {
+        format!("LANGUAGE#{language}")
+    }
+
+    /// Partition of the posts with a status that is not public.
+    pub fn with_status(status: Status) -> String {
+        format!("STATUS#{}", status.name())
+    }
+
+    /// Partition of the earlier versions of one post.
+    pub fn revisions(post: PostId) -> String {
+        format!("REVISIONS#{post}")
     }
 
     /// Partition of the comments of one post.

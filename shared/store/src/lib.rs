@@ -8,7 +8,7 @@ mod read;
 mod retry;
 
 pub use commit::{Commit, CommitError, Recorded};
-pub use entity::{Entity, Listing};
+pub use entity::{Counter, Entity, Listing};
 pub use key::{Claim, IdempotencyScope, Key, OUTBOX_SHARDS};
 pub use read::{Found, Order, Page, Pages, ReadError};
 

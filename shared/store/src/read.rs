@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, KeysAndAttributes},
 };
 use futures::future::BoxFuture;
-use quire_domain::{Error, Timestamp, event::Event};
+use quire_domain::{Error, Timestamp, counts::PostCounts, event::Event, id::PostId, post::Post};
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -140,6 +140,33 @@ impl Store {
                 }
             }
             Ok(Found(found))
+        })
+    }
+
+    /// A post with what readers did with it, as the last acknowledged writes left them: one query.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn post(&self, id: PostId) -> BoxFuture<'_, Result<Option<(Post, PostCounts)>, ReadError>> {
+        Box::pin(async move {
+            let (first, last) = (Key::post_counts(id), Key::post(id));
+            let request = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
+                .expression_attribute_values(":pk", AttributeValue::S(first.pk.clone()))
+                .expression_attribute_values(":first", AttributeValue::S(first.sk.clone()))
+                .expression_attribute_values(":last", AttributeValue::S(last.sk.clone()))
+                .consistent_read(true);
+            let mut items = request.send().await.map_err(read_error)?.items.unwrap_or_default();
+            let mut take = |key: Key| {
+                let index = items.iter().position(|item| item.get("sk") == Some(&AttributeValue::S(key.sk.clone())))?;
+                Some(items.swap_remove(index))
+            };
+            let (counts, post) = (take(first), take(last));
+            let counts = counts.map(parse).transpose()?.unwrap_or_default();
+            Ok(post.map(parse).transpose()?.map(|post| (post, counts)))
         })
     }
 

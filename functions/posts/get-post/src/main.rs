@@ -1,14 +1,33 @@
-//! `GET /api/v1/posts/{postId}`: a post; a draft only for its author and for editors.
+//! `GET /api/v1/posts/{postId}`: a post by its id or its slug; one that is not published only for its author and for editors.
 //!
-//! Reads the post. Writes nothing.
+//! Reads the post and its counts, and before them the claim to a slug. Writes nothing.
 
 use std::process::ExitCode;
 
-use axum::{Router, extract::State, routing::get};
-use quire_app::posts::{PostView, Posts};
+use axum::{
+    Router,
+    extract::{RawQuery, State},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use quire_app::{
+    input::{Fields, Input},
+    posts::{Found, PostView, Posts},
+    selection::Selection,
+};
 use quire_aws::{BoxError, Setup};
-use quire_domain::id::PostId;
-use quire_edge::{Anyone, Entity, Id, Result, Route};
+use quire_domain::post::PostName;
+use quire_edge::{Anyone, Id, Moved, Query, Result, Route, Selected};
+
+struct Parameters {
+    selection: Selection,
+}
+
+impl Input for Parameters {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        Some(Self { selection: Selection::read(fields, PostView::FIELDS)? })
+    }
+}
 
 fn main() -> ExitCode {
     quire_edge::run(route)
@@ -19,6 +38,20 @@ fn route(setup: &Setup) -> Result<Route, BoxError> {
     Ok(Route::with_tokens(router, setup.tokens()?))
 }
 
-async fn handle(State(posts): State<Posts>, Anyone(call): Anyone, Id(id): Id<PostId>) -> Result<Entity<PostView>> {
-    Ok(Entity(posts.get(&call, id).await?))
+async fn handle(
+    State(posts): State<Posts>,
+    Anyone(call): Anyone,
+    Id(name): Id<PostName>,
+    Query(Parameters { selection }): Query<Parameters>,
+    query: RawQuery,
+) -> Result<Response> {
+    match posts.get(&call, &name).await? {
+        Found::Post(mut post) => {
+            if selection.names("contentHtml") {
+                post.content_html = Some(quire_markdown::to_html(post.content.as_str()));
+            }
+            Ok(Selected(*post, selection).into_response())
+        }
+        Found::Moved(slug) => Ok(Moved::to(format!("/api/v1/posts/{slug}"), query).into_response()),
+    }
 }

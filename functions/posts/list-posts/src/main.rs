@@ -1,4 +1,5 @@
-//! `GET /api/v1/posts`: published posts, newest first; with `?author=` all posts of that author, for the author and for editors.
+//! `GET /api/v1/posts`: posts of an author, with a tag, with a status, in a language, newest first; those that are not published only for
+//! their author and for editors.
 //!
 //! Reads one page. Writes nothing.
 
@@ -12,21 +13,23 @@ use axum::{
 use quire_app::{
     input::{Fields, Input},
     page::PageRequest,
-    posts::{PostListItem, Posts},
+    posts::{PostFilter, PostListItem, Posts},
+    selection::Selection,
 };
 use quire_aws::{BoxError, Setup};
-use quire_domain::id::UserId;
 use quire_edge::{Anyone, List, Query, Result, Route};
 
 struct Parameters {
-    author: Option<UserId>,
+    filter: PostFilter,
+    selection: Selection,
     page: PageRequest,
 }
 
 impl Input for Parameters {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let (author, page) = (fields.optional("author", str::parse), PageRequest::read(fields));
-        Some(Self { author: author?, page: page? })
+        let (filter, selection) = (PostFilter::read(fields), Selection::read(fields, PostListItem::FIELDS));
+        let page = PageRequest::read(fields);
+        Some(Self { filter: filter?, selection: selection?, page: page? })
     }
 }
 
@@ -42,12 +45,8 @@ fn route(setup: &Setup) -> Result<Route, BoxError> {
 async fn handle(
     State(posts): State<Posts>,
     Anyone(call): Anyone,
-    Query(Parameters { author, page }): Query<Parameters>,
+    Query(Parameters { filter, selection, page }): Query<Parameters>,
     query: RawQuery,
 ) -> Result<List<PostListItem>> {
-    let page = match author {
-        None => posts.list_published(&call, &page).await?,
-        Some(author) => posts.list_owned(&call, author, &page).await?,
-    };
-    Ok(List::new(page, query))
+    Ok(List::new(posts.list(&call, &filter, &page).await?, query).only(selection))
 }

@@ -1,7 +1,7 @@
-//! `PATCH /api/v1/posts/{postId}`: changes a post, or publishes it.
+//! `PATCH /api/v1/posts/{postId}`: changes a post; schedules, publishes or archives it.
 //!
-//! Reads the post. Writes the post, its places in lists, its claim to a new slug, and `post.updated` or `post.published`, in one
-//! transaction.
+//! Reads the post and its counts. Writes the post, its places in lists, what it said before, its claim to a new slug, the counts of its tags
+//! and `post.updated` or what its new status asks for, in one transaction.
 
 use std::process::ExitCode;
 
