@@ -156,6 +156,10 @@ impl Sessions {
             return Ok(None);
         }
         let admins: Option<Admins> = self.store.get(Key::admins()).await?;
+        // Another sign-in has made it one since the account was read.
+        if admins.as_ref().is_some_and(|admins| admins.ids.contains(&user.id)) {
+            return Err(Error::VersionMismatch);
+        }
         user.first_admin(self.first_admin, admins.as_ref(), now)
     }
 

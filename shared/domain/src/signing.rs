@@ -61,9 +61,10 @@ impl KeySet {
         Self(keys)
     }
 
-    /// The key that signs now.
+    /// The key that signs now. The very first signs also for a request that began a moment before another one made it.
     pub fn active(&self, now: Timestamp) -> Option<&PublicKey> {
-        self.0.iter().rev().find(|key| key.usable_from <= now)
+        let first = self.0.first().filter(|key| key.generation == 1);
+        self.0.iter().rev().find(|key| key.usable_from <= now).or(first)
     }
 
     /// The keys that may have signed a token that is still valid, and those that will sign soon: what the JWKS shows.
@@ -115,6 +116,7 @@ mod tests {
         let first = key(KeySet::default().due(start).unwrap());
         let keys = KeySet::new(vec![first.clone()]);
         assert_eq!(keys.active(start), Some(&first));
+        assert_eq!(keys.active(start.plus_seconds(-1)), Some(&first));
         assert_eq!(keys.due(start.plus_seconds(ROTATION_SECONDS - LEAD_SECONDS - 1)), None);
 
         let rotation = start.plus_seconds(ROTATION_SECONDS - LEAD_SECONDS);

@@ -1,6 +1,6 @@
 //! `PUT /api/v1/users/{userId}/roles`, and how the first admin comes to be.
 
-use futures::future::join;
+use futures::future::{join, join_all};
 use quire_tests::{Person, Quire, send};
 use reqwest::Method;
 use serde_json::json;
@@ -34,6 +34,20 @@ async fn the_account_that_the_template_names_becomes_the_first_admin_by_signing_
     let quire = Quire::over(quire.stop().await, &[("FirstAdmin", &bob.id)]).await;
     quire.get_as(&quire.sign_in("bob").await, "/api/v1/users").await.expect_problem(403, "forbidden");
     quire.get_as(&quire.sign_in("ada").await, "/api/v1/users").await.expect(200);
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn many_first_sign_ins_at_once_all_succeed_and_make_one_admin_once() {
+    let quire = Quire::start().await;
+    let ada = quire.register("ada").await;
+    let quire = Quire::over(quire.stop().await, &[("FirstAdmin", &ada)]).await;
+    let people = join_all((0..5).map(|_| quire.sign_in("ada"))).await;
+    let user = quire.get(&path(&people[0])).await.expect(200);
+    assert_eq!((&user["version"], &user["roles"][3]), (&json!(2), &json!("admin")));
+    for person in &people {
+        quire.get_as(person, "/api/v1/users").await.expect(200);
+    }
     quire.stop().await;
 }
 
@@ -123,7 +137,7 @@ async fn of_two_admins_who_drop_each_other_at_the_same_moment_one_stays() {
         // It is no admin any more, or sees that it would drop the last one.
         lost.expect_problem(lost.status.as_u16(), if lost.status == 403 { "forbidden" } else { "last-admin" });
         let admins = quire.get_as(&won, "/api/v1/users?role=admin").await.expect(200);
-        assert_eq!(members(admins["items"].as_array().expect("a list"), "userId"), [won.id.clone()]);
+        assert_eq!(members(admins["items"].as_array().expect("a list"), "userId"), std::slice::from_ref(&won.id));
         here = won;
     }
     quire.stop().await;
