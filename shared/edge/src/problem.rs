@@ -27,7 +27,8 @@ pub struct Problem {
     title: &'static str,
     detail: Option<String>,
     errors: Vec<FieldError>,
-    headers: HeaderMap,
+    /// On the heap, because a problem is the error of many functions.
+    headers: Box<HeaderMap>,
 }
 
 /// The document, as `docs/api.md` describes it.
@@ -52,7 +53,7 @@ struct FieldProblem<'a> {
 impl Problem {
     /// A problem with a stable name and one sentence.
     pub fn new(status: StatusCode, name: &'static str, title: &'static str) -> Self {
-        Self { status, name, title, detail: None, errors: Vec::new(), headers: HeaderMap::new() }
+        Self { status, name, title, detail: None, errors: Vec::new(), headers: Box::default() }
     }
 
     /// A failure of ours, of which a client needs to know nothing more.
@@ -170,7 +171,7 @@ impl IntoResponse for Problem {
             errors: errors.iter().map(|error| FieldProblem { pointer: &error.pointer, detail: &error.message }).collect(),
         };
         let mut response = Document::problem(status, &view);
-        response.headers_mut().extend(headers);
+        response.headers_mut().extend(*headers);
         response
     }
 }
