@@ -104,7 +104,7 @@ async fn an_unknown_name_costs_the_same_calls_as_a_known_one() {
         calls.filter(|call| call.function.as_deref() == Some("CreateSession")).map(|call| call.operation).collect::<Vec<_>>()
     };
     let known = calls("ada").await;
-    assert_eq!(known, ["GetItem"; 3]);
+    assert_eq!(known, ["UpdateItem", "GetItem", "GetItem", "GetItem"]);
     for name in ["ada@example.com", "nobody", "nobody@example.com"] {
         assert_eq!(calls(name).await, known, "{name}");
     }
@@ -127,7 +127,7 @@ async fn an_account_that_is_not_active_does_not_exist_for_signing_in() {
 
 /// All that a reply says, without what differs between any two replies.
 fn told(reply: &Reply) -> (u16, BTreeMap<String, String>, Value) {
-    let differs = ["date", "x-correlation-id", "apigw-requestid"];
+    let differs = ["date", "ratelimit", "x-correlation-id", "apigw-requestid"];
     let headers = reply.headers.iter().filter(|(name, _)| !differs.contains(&name.as_str()));
     let headers = headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())).collect();
     (reply.status.as_u16(), headers, reply.json())
