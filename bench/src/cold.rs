@@ -44,7 +44,7 @@ struct Row {
     median: ColdStart,
 }
 
-/// Measures every function of the stack, or those of `only`, `rounds` times after a first start that is not counted.
+/// Measures the functions of [`events::MEASURED`], or those of `only`, `rounds` times after a first start that is not counted.
 pub(crate) async fn run(cloud: &Cloud, binaries: &BTreeMap<String, PathBuf>, rounds: usize, only: &[String]) -> Result<Report> {
     let known: BTreeSet<_> = binaries.keys().collect();
     if let Some(unknown) = only.iter().find(|name| !known.contains(name)) {
@@ -58,7 +58,8 @@ pub(crate) async fn run(cloud: &Cloud, binaries: &BTreeMap<String, PathBuf>, rou
     let seeded = events::seed(cloud, rounds + 1).await?;
 
     let functions = cloud.stack().functions.values();
-    let chosen = functions.filter(|function| only.is_empty() || only.contains(&function.binary));
+    let is_measured = |name: &String| if only.is_empty() { events::MEASURED.contains(&name.as_str()) } else { only.contains(name) };
+    let chosen = functions.filter(|function| is_measured(&function.binary));
     let mut subjects = vec![Subject::hello(&binaries[HELLO])];
     subjects.extend(chosen.map(|function| Subject::new(cloud, function, &binaries[&function.binary], &proxy.url, &bundle)));
     for subject in &mut subjects {

@@ -80,6 +80,8 @@ fn greet(cloud: &Cloud, data: &std::path::Path) {
         .functions
         .values()
         .flat_map(|function| function.routes.iter().map(move |route| (&route.path, &route.method, &function.binary)))
+        // It stands beside each GET.
+        .filter(|(_, method, _)| *method != "HEAD")
         .collect();
     routes.sort();
     for (path, method, binary) in routes {
