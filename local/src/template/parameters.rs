@@ -49,8 +49,8 @@ fn value(node: &Node, given: Option<&String>) -> Result<Value, TemplateError> {
         }
     }
     for (bound, wrong, word) in [("MinValue", Ordering::Less, "less"), ("MaxValue", Ordering::Greater, "more")] {
-        let Some(node) = fields.get(bound) else { continue };
-        let limit: f64 = node.text()?.parse().map_err(|_| node.error("must be a number"))?;
+        let Some(given) = fields.get(bound) else { continue };
+        let limit: f64 = given.text()?.parse().map_err(|_| given.error("must be a number"))?;
         if text.parse::<f64>().ok().and_then(|number| number.partial_cmp(&limit)) == Some(wrong) {
             return Err(node.error(format!("`{text}` is {word} than {limit}")));
         }
