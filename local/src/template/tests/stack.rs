@@ -1,6 +1,6 @@
 //! The stack that comes out: the project's own template, and what the small one does not have.
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use serde_json::json;
 
