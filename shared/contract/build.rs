@@ -24,14 +24,23 @@ fn main() -> Result<(), Box<dyn Error>> {
     let contract: Value = yaml_serde::from_str(&fs::read_to_string(source)?)?;
     let (template, style) = (fs::read_to_string(here.join("page.html.j2"))?, fs::read_to_string(here.join("page.css"))?);
     let hash = BASE64_STANDARD.encode(Sha256::digest(&style));
-    fs::write(out.join("openapi.json"), serde_json::to_string(&contract)?)?;
-    fs::write(out.join("page.html"), page(&contract, &template, &style)?)?;
+    let json = serde_json::to_string(&contract)?;
+    let page = page(&contract, &template, &style)?;
+    fs::write(out.join("json-tag.txt"), tag(&json))?;
+    fs::write(out.join("page-tag.txt"), tag(&page))?;
+    fs::write(out.join("openapi.json"), json)?;
+    fs::write(out.join("page.html"), page)?;
     fs::write(
         out.join("policy.txt"),
         format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
     )?;
     fs::write(out.join("routes.rs"), routes(&contract))?;
     Ok(())
+}
+
+/// A strong entity tag.
+fn tag(text: &str) -> String {
+    format!("\"{}\"", BASE64_STANDARD.encode(&Sha256::digest(text)[..12]))
 }
 
 /// Each path and its methods, as the text of a Rust slice.

@@ -141,6 +141,8 @@ async fn the_contract_and_its_page_are_served() {
     let quire = Quire::start().await;
     let contract = quire.get("/openapi.json").await;
     assert_eq!(contract.expect(200)["openapi"], "3.1.0");
+    let known = quire.request(Method::GET, "/openapi.json").header("if-none-match", contract.header("etag").expect("a tag"));
+    send(known).await.expect(304);
     let page = get(&quire, "/docs", "text/html").await;
     assert_eq!((page.status.as_u16(), page.header("content-type")), (200, Some("text/html; charset=utf-8")));
     assert!(page.header("content-security-policy").is_some_and(|policy| policy.contains("style-src 'sha256-")));

@@ -6,6 +6,7 @@ mod engagement;
 mod fields;
 mod forge;
 mod forms;
+mod guide;
 mod health;
 mod http;
 mod idempotency;

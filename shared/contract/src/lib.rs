@@ -3,8 +3,14 @@
 /// The contract as JSON (OpenAPI 3.1).
 pub const JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
+/// A strong entity tag of [`JSON`].
+pub const JSON_TAG: &str = include_str!(concat!(env!("OUT_DIR"), "/json-tag.txt"));
+
 /// The contract as one HTML page that needs nothing besides itself.
 pub const PAGE: &str = include_str!(concat!(env!("OUT_DIR"), "/page.html"));
+
+/// A strong entity tag of [`PAGE`].
+pub const PAGE_TAG: &str = include_str!(concat!(env!("OUT_DIR"), "/page-tag.txt"));
 
 /// `Content-Security-Policy` of the page: its own style, and nothing else.
 pub const PAGE_POLICY: &str = include_str!(concat!(env!("OUT_DIR"), "/policy.txt"));

@@ -123,11 +123,29 @@ impl Wanted {
                 Err(error) => return Wanted::new(Format::Json, &self.method, &self.headers).finish(Problem::from(error).into_response()),
             }
         }
+        self.settle(response)
+    }
+
+    /// No body for a client that has it, and none for `HEAD`.
+    fn settle(&self, mut response: Response) -> Response {
+        let tag = response.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
+        let is_known = self.reads(&response) && tag.is_some_and(|tag| is_known(&self.headers, tag));
+        if is_known {
+            response.headers_mut().remove(header::CONTENT_TYPE);
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+        }
+        if is_known || self.method == Method::HEAD {
+            *response.body_mut() = Body::empty();
+        }
         response
     }
 
+    fn reads(&self, response: &Response) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD) && response.status() == StatusCode::OK
+    }
+
     fn fill(&self, response: &mut Response, body: Vec<u8>, is_problem: bool) {
-        let is_read = matches!(self.method, Method::GET | Method::HEAD) && response.status() == StatusCode::OK;
+        let is_read = self.reads(response);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.format.content_type(is_problem)));
         headers.append(header::VARY, HeaderValue::from_static("accept, authorization"));
@@ -141,12 +159,7 @@ impl Wanted {
         if is_read && !headers.contains_key(header::CACHE_CONTROL) {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(self.caching()));
         }
-        if is_read && tag.is_some_and(|tag| is_known(&self.headers, &tag)) {
-            headers.remove(header::CONTENT_TYPE);
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-        } else if self.method != Method::HEAD {
-            *response.body_mut() = Body::from(body);
-        }
+        *response.body_mut() = Body::from(body);
     }
 
     /// What nobody in particular sees may be kept by caches between; what an account sees is checked each time, so that it sees its own

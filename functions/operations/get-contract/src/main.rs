@@ -20,13 +20,15 @@ fn route(_: &Setup) -> Result<Route, BoxError> {
 }
 
 async fn contract() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, CACHING)], quire_contract::JSON)
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, CACHING), (header::ETAG, quire_contract::JSON_TAG)];
+    (headers, quire_contract::JSON)
 }
 
 async fn page() -> impl IntoResponse {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CACHE_CONTROL, CACHING),
+        (header::ETAG, quire_contract::PAGE_TAG),
         (header::CONTENT_SECURITY_POLICY, quire_contract::PAGE_POLICY),
     ];
     (headers, quire_contract::PAGE)
