@@ -2,6 +2,7 @@
 
 mod cold;
 mod events;
+mod pages;
 mod process;
 mod tls;
 mod warm;
@@ -16,9 +17,8 @@ use std::{
     time::Duration,
 };
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use quire_local::cloud::{Cloud, Options as CloudOptions};
-use tokio::process::Command;
 
 /// Any error ends the run.
 type BoxError = Box<dyn StdError + Send + Sync>;
@@ -32,6 +32,8 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// Measures cold starts and warm requests, and prints two Markdown tables.
 #[derive(Debug, Parser)]
 struct Options {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Cold starts of each function; the tables show medians
     #[arg(long, default_value_t = 21, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
@@ -49,6 +51,16 @@ struct Options {
     concurrency: u32,
 }
 
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Compares what pages of short and of long lists of posts consume, with the functions of the tests
+    Pages {
+        /// Posts in the long lists
+        #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(i64::from(pages::SHORT)..=2_000_000))]
+        posts: u32,
+    },
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     match run(&Options::parse()).await {
@@ -61,6 +73,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> Result<()> {
+    if let Some(Command::Pages { posts }) = options.command {
+        return pages::run(posts).await;
+    }
     let binaries = build().await?;
     let data = tempfile::tempdir()?;
     // The processes that are measured are ours: nothing else may invoke functions meanwhile.
@@ -87,7 +102,7 @@ async fn build() -> Result<BTreeMap<String, PathBuf>> {
     let template = quire_local::template::load(&Path::new(ROOT).join("template.yaml"), &source())?;
     let mut names: Vec<_> = template.functions.into_values().map(|function| function.binary).collect();
     names.push(HELLO.to_owned());
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = tokio::process::Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // The whole workspace decides the features of dependencies, as it does in `cargo run` and in the tests.
     command.args(["build", "--workspace"]).args(if cfg!(debug_assertions) { &[][..] } else { &["--release"] });
     command.args(names.iter().flat_map(|name| ["--bin", name])).current_dir(ROOT).stdin(Stdio::null());

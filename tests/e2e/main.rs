@@ -2,6 +2,7 @@
 
 mod comments;
 mod contention;
+mod costs;
 mod engagement;
 mod fields;
 mod forge;

@@ -1,6 +1,7 @@
 //! The harness of the end-to-end tests: a local cloud for each test, on ports that the system picks, over a data folder of its own.
 
 pub mod contract;
+pub mod pages;
 
 use std::{
     collections::{BTreeMap, HashMap},

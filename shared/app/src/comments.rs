@@ -184,10 +184,12 @@ impl Comments {
         Box::pin(async move {
             policy::require(&call.principal, Action::Comment, None)?;
             let decision = async {
-                let post = self.post(call, post_id).await?;
-                let parent = match input.parent_id {
-                    None => None,
-                    Some(parent) => Some((parent, self.store.get::<Comment>(Key::comment(post_id, parent)).await?)),
+                let (post, parent) = match input.parent_id {
+                    None => (self.post(call, post_id).await?, None),
+                    Some(parent) => {
+                        let (post, comment) = self.both(call, post_id, parent).await?;
+                        (post, Some((parent, comment)))
+                    }
                 };
                 let written = Written { content: input.content.clone(), parent };
                 let (comment, created) = Comment::write(&call.principal, post, written, CommentId::generate(call.now), call.now)?;
@@ -343,8 +345,14 @@ impl Comments {
     }
 
     async fn load(&self, call: &Call, post_id: PostId, id: CommentId) -> Result<Comment> {
-        self.post(call, post_id).await?;
-        self.store.get(Key::comment(post_id, id)).await?.ok_or(Error::NotFound(Kind::Comment))
+        let (_, comment) = self.both(call, post_id, id).await?;
+        comment.ok_or(Error::NotFound(Kind::Comment))
+    }
+
+    /// A post that the principal may see, and a comment on it, if there is one.
+    async fn both(&self, call: &Call, post_id: PostId, id: CommentId) -> Result<(Post, Option<Comment>)> {
+        let (post, comment) = self.store.get_both::<Post, Comment>(Key::post(post_id), Key::comment(post_id, id)).await?;
+        Ok((post.ok_or(Error::NotFound(Kind::Post))?.seen_by(&call.principal)?, comment))
     }
 
     async fn post(&self, call: &Call, id: PostId) -> Result<Post> {

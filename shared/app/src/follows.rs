@@ -68,7 +68,6 @@ impl Follows {
     pub fn follow<'a>(&'a self, call: &'a Call, user: UserId, follower: UserId) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let follow = Follow::begin(&call.principal, user, follower, call.now)?;
-            self.user(user).await?;
             if self.present(user, follower).await?.is_none() {
                 let commit = Commit::new(Some(follower), call.trace.clone(), call.now).create(&follow);
                 match self.store.commit(commit).await {
@@ -87,7 +86,6 @@ impl Follows {
     pub fn unfollow<'a>(&'a self, call: &'a Call, user: UserId, follower: UserId) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             policy::require(&call.principal, Action::Follow, Some(follower))?;
-            self.user(user).await?;
             for _ in 0..ATTEMPTS {
                 let Some(follow) = self.present(user, follower).await? else { return Ok(()) };
                 let commit = Commit::new(Some(follower), call.trace.clone(), call.now).remove(&follow);
@@ -119,7 +117,7 @@ impl Follows {
 
     async fn list(&self, of: UserId, partition: String, other: fn(&Follow) -> UserId, page: &PageRequest) -> Result<PageView<FollowView>> {
         let after: Option<Followed> = page.position()?;
-        self.user(of).await?;
+        self.store.get::<User>(Key::user(of)).await?.ok_or(Error::NotFound(Kind::User))?;
         let after = after.map(|position| position.sort_key());
         let pages = Pages { partition, prefix: "", after, order: Order::Descending, limit: page.limit };
         let Page { items, more } = self.store.page::<Follow>(pages).await?;
@@ -144,11 +142,10 @@ impl Follows {
         Ok(self.store.put_feed_entries(&entries).await?)
     }
 
+    /// That `follower` follows an account, which there must be.
     async fn present(&self, user: UserId, follower: UserId) -> Result<Option<Follow>> {
-        Ok(self.store.get(Key::follow(follower, user)).await?)
-    }
-
-    async fn user(&self, id: UserId) -> Result<User> {
-        self.store.get(Key::user(id)).await?.ok_or(Error::NotFound(Kind::User))
+        let (followed, follow) = self.store.get_both::<User, Follow>(Key::user(user), Key::follow(follower, user)).await?;
+        followed.ok_or(Error::NotFound(Kind::User))?;
+        Ok(follow)
     }
 }

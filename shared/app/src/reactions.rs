@@ -79,8 +79,8 @@ impl Reactions {
     /// [`Error::Unauthenticated`], [`Error::Forbidden`], [`Error::NotFound`] for a post that is not published, [`Error::Contended`].
     pub fn put<'a>(&'a self, call: &'a Call, post: PostId, kind: Kind) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            let reaction = self.wanted(call, post, kind).await?;
-            if self.present(&reaction).await?.is_some() {
+            let (reaction, present) = self.wanted(call, post, kind).await?;
+            if present.is_some() {
                 return Ok(());
             }
             let commit = Commit::new(Some(reaction.user_id), call.trace.clone(), call.now)
@@ -100,9 +100,8 @@ impl Reactions {
     /// As [`Reactions::put`].
     pub fn delete<'a>(&'a self, call: &'a Call, post: PostId, kind: Kind) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            let wanted = self.wanted(call, post, kind).await?;
             for _ in 0..ATTEMPTS {
-                let Some(reaction) = self.present(&wanted).await? else { return Ok(()) };
+                let (_, Some(reaction)) = self.wanted(call, post, kind).await? else { return Ok(()) };
                 let commit = Commit::new(Some(reaction.user_id), call.trace.clone(), call.now)
                     .remove(&reaction)
                     .add(Key::post_counts(post), &counted(kind.name(), -1));
@@ -124,7 +123,7 @@ impl Reactions {
         Box::pin(async move {
             let ReactionQuery { kind, page } = query;
             let after: Option<Reacted> = page.position()?;
-            self.post(call, post).await?;
+            seen(call, self.store.get(Key::post(post)).await?)?;
             let pages = Pages {
                 partition: Key::reactions(post),
                 prefix: "",
@@ -138,16 +137,14 @@ impl Reactions {
         })
     }
 
-    async fn wanted(&self, call: &Call, post: PostId, kind: Kind) -> Result<Reaction> {
-        policy::require(&call.principal, Action::React, None)?;
-        Reaction::to(&call.principal, &self.post(call, post).await?, kind, call.now)
+    /// The principal's reaction as it would begin now, and as it is, if it is there.
+    async fn wanted(&self, call: &Call, post: PostId, kind: Kind) -> Result<(Reaction, Option<Reaction>)> {
+        let by = policy::require(&call.principal, Action::React, None)?;
+        let (post, present) = self.store.get_both::<Post, Reaction>(Key::post(post), Key::reaction(post, by, kind)).await?;
+        Ok((Reaction::to(&call.principal, &seen(call, post)?, kind, call.now)?, present))
     }
+}
 
-    async fn present(&self, wanted: &Reaction) -> Result<Option<Reaction>> {
-        Ok(self.store.get(Key::reaction(wanted.post_id, wanted.user_id, wanted.kind)).await?)
-    }
-
-    async fn post(&self, call: &Call, id: PostId) -> Result<Post> {
-        self.store.get::<Post>(Key::post(id)).await?.ok_or(Error::NotFound(Missing::Post))?.seen_by(&call.principal)
-    }
+fn seen(call: &Call, post: Option<Post>) -> Result<Post> {
+    post.ok_or(Error::NotFound(Missing::Post))?.seen_by(&call.principal)
 }

@@ -172,8 +172,7 @@ impl Sessions {
             None => None,
         };
         let id = id.unwrap_or_else(|| UserId::generate(Timestamp::from_millis(0)));
-        let user: Option<User> = self.store.get(Key::user(id)).await?;
-        let credential: Option<Credential> = self.store.get(Key::credential(id)).await?;
+        let (user, credential) = self.store.get_both::<User, Credential>(Key::user(id), Key::credential(id)).await?;
         let hash = credential.as_ref().map_or(password::NOBODY, |credential| &credential.password_hash);
         let matches = password::matches(&input.password, hash);
         // The claim of a name is that of all names which look like it, and the name may have changed since the claim was read.

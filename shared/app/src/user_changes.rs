@@ -77,8 +77,14 @@ impl UserChanges {
     async fn change(&self, call: &Call, id: UserId, precondition: &Precondition, decide: &Decision<'_>) -> Result<(User, User)> {
         let caller = call.principal.user_id().ok_or(Error::Unauthenticated(Credentials::Missing))?;
         for _ in 0..ATTEMPTS {
-            let by = self.load(caller).await?.ok_or(Error::Unauthenticated(Credentials::InvalidToken))?;
-            let before = if caller == id { by.clone() } else { self.load(id).await?.ok_or(Error::NotFound(Kind::User))? };
+            let (by, before) = if caller == id {
+                let user: Option<User> = self.store.get(Key::user(id)).await?;
+                (user.clone(), user)
+            } else {
+                self.store.get_both(Key::user(caller), Key::user(id)).await?
+            };
+            let by = by.ok_or(Error::Unauthenticated(Credentials::InvalidToken))?;
+            let before = before.ok_or(Error::NotFound(Kind::User))?;
             let Some((after, event)) = decide(&by, &before)? else { return Ok((by, before)) };
             precondition.check(before.version)?;
             if after == before {
@@ -102,10 +108,6 @@ impl UserChanges {
             }
         }
         Err(Error::Contended)
-    }
-
-    async fn load(&self, id: UserId) -> Result<Option<User>> {
-        Ok(self.store.get(Key::user(id)).await?)
     }
 }
 

@@ -143,6 +143,15 @@ impl Store {
         })
     }
 
+    /// Two entities by their keys, which differ, as the last acknowledged writes left each of them: one batch.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn get_both<A: Entity, B: Entity>(&self, one: Key, other: Key) -> Result<(Option<A>, Option<B>), ReadError> {
+        let mut found = self.find(vec![one.clone(), other.clone()]).await?;
+        Ok((found.take(&one)?, found.take(&other)?))
+    }
+
     /// A post with what readers did with it, as the last acknowledged writes left them: one query.
     ///
     /// # Errors

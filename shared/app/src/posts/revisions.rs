@@ -25,7 +25,8 @@ impl Posts {
     pub fn revisions<'a>(&'a self, call: &'a Call, id: PostId, page: &'a PageRequest) -> BoxFuture<'a, Result<PageView<RevisionListItem>>> {
         Box::pin(async move {
             let after: Option<RevisionNumber> = page.position()?;
-            let present = Revision::of(&self.reviewed(call, id).await?).summary;
+            let post: Option<Post> = self.store.get(Key::post(id)).await?;
+            let present = Revision::of(&reviewed(call, post)?).summary;
             // What has become an earlier version since the post was read is not listed twice.
             let after_key = after.unwrap_or(present.number()).sort_key();
             let mut revisions = if after.is_none() { vec![present] } else { Vec::new() };
@@ -49,17 +50,20 @@ impl Posts {
     /// [`Error::NotFound`], [`Error::Unauthenticated`], [`Error::Forbidden`].
     pub fn revision<'a>(&'a self, call: &'a Call, id: PostId, number: RevisionNumber) -> BoxFuture<'a, Result<RevisionView>> {
         Box::pin(async move {
-            let present = Revision::of(&self.reviewed(call, id).await?);
-            if present.summary.number() == number {
-                return Ok(present.into());
+            // What was the present version when the revision was looked for may be none when the post is read.
+            for _ in 0..2 {
+                let (post, revision) = self.store.get_both::<Post, Revision>(Key::post(id), Key::revision(id, number)).await?;
+                let present = Revision::of(&reviewed(call, post)?);
+                let revision = if present.summary.number() == number { Some(present) } else { revision };
+                if let Some(revision) = revision {
+                    return Ok(revision.into());
+                }
             }
-            let revision: Option<Revision> = self.store.get(Key::revision(id, number)).await?;
-            Ok(revision.ok_or(Error::NotFound(Kind::Revision))?.into())
+            Err(Error::NotFound(Kind::Revision))
         })
     }
+}
 
-    async fn reviewed(&self, call: &Call, id: PostId) -> Result<Post> {
-        let post: Option<Post> = self.store.get(Key::post(id)).await?;
-        post.ok_or(Error::NotFound(Kind::Post))?.reviewed_by(&call.principal)
-    }
+fn reviewed(call: &Call, post: Option<Post>) -> Result<Post> {
+    post.ok_or(Error::NotFound(Kind::Post))?.reviewed_by(&call.principal)
 }
