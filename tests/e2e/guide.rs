@@ -45,7 +45,8 @@ async fn the_examples_of_the_guide_do_what_it_says() {
     assert!(examples.len() >= 10, "{} examples", examples.len());
     assert!(examples.iter().filter(|example| example.printed.is_some()).count() >= 6);
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut script = "set -euo pipefail\ntrap 'cat \"$last\"' ERR\ncurl() { command curl --fail-with-body --silent --show-error \"$@\"; }\n".to_owned();
+    let mut script =
+        "set -euo pipefail\ntrap 'cat \"$last\"' ERR\ncurl() { command curl --fail-with-body --silent --show-error \"$@\"; }\n".to_owned();
     for (number, example) in examples.iter().enumerate() {
         script += &format!("last=\"$OUT/{number}\"\n{{ {}\n}} > \"$last\"\n", example.script);
     }
