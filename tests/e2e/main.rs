@@ -1,5 +1,6 @@
 //! End-to-end tests: the real function binaries through the local cloud.
 
+mod authorization;
 mod comments;
 mod contention;
 mod costs;

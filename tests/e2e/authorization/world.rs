@@ -1,0 +1,171 @@
+//! What the table is tried on: accounts that have exactly one role, and new things for each case.
+
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use quire_tests::{PASSWORD, Person, Quire, send, text};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use super::{ROLES, table::Row};
+
+/// An account.
+#[derive(Debug, Clone)]
+pub(super) struct Member {
+    name: String,
+    /// Its only role; without one it has those of new accounts.
+    role: Option<&'static str>,
+    /// Signed in with what it has now.
+    pub(super) person: Person,
+    /// Signed in with the roles of new accounts, before they were taken: so it owns what its role could not make.
+    before: Person,
+}
+
+/// The parameters of a path that stand for something.
+type Thing = Vec<(&'static str, String)>;
+
+/// One Quire for all cases.
+pub(super) struct World {
+    pub(super) quire: Quire,
+    names: AtomicUsize,
+    root: Person,
+    editor: Person,
+    /// One of each role.
+    members: Vec<Member>,
+    /// Whose things are not the callers'.
+    other: Member,
+    /// A post of the other's, to comment on.
+    post: String,
+    /// What stays as it is, by its owner and what it is.
+    made: Mutex<HashMap<(String, &'static str), Thing>>,
+}
+
+impl World {
+    pub(super) async fn start() -> Self {
+        let (quire, root) = Quire::with_admin().await;
+        let names = AtomicUsize::new(0);
+        let editor = member(&quire, &root, &names, Some("editor")).await.person;
+        let mut members = Vec::new();
+        for role in ROLES {
+            members.push(member(&quire, &root, &names, Some(role)).await);
+        }
+        let other = member(&quire, &root, &names, None).await;
+        let post = quire.published_post(&other.person, "T").await;
+        Self { quire, names, root, editor, members, other, post, made: Mutex::default() }
+    }
+
+    pub(super) async fn stop(self) {
+        self.quire.stop().await;
+    }
+
+    /// Who asks, and who owns what is asked for. An account that the operation changes is a new one.
+    pub(super) async fn people(&self, row: &Row, role: Option<&'static str>, is_own: bool, changes: bool) -> (Option<Member>, Member) {
+        let new = async |role| member(&self.quire, &self.root, &self.names, role).await;
+        let changes_account = changes && matches!(row.operation, "replace-user" | "update-user" | "delete-user" | "replace-user-roles");
+        let caller = match role {
+            Some(_) if is_own && changes_account => Some(new(role).await),
+            Some(_) => self.members.iter().find(|member| member.role == role).cloned(),
+            None => None,
+        };
+        let owner = match &caller {
+            Some(caller) if is_own => caller.clone(),
+            _ if changes_account => new(None).await,
+            _ => self.other.clone(),
+        };
+        (caller, owner)
+    }
+
+    /// The address of what the row is about. What the operation changes is made for this one case.
+    pub(super) async fn address(&self, row: &Row, path: &str, owner: &Member, changes: bool) -> String {
+        let id = &owner.person.id;
+        let thing = match row.about {
+            "drafts" => return format!("{path}?author={id}&status=draft"),
+            "all-drafts" => return format!("{path}?status=draft"),
+            "follow" if !changes => self.follow(owner),
+            "-" if path.contains("{followerId}") => self.follow(owner),
+            about if changes => self.make(owner, about).await,
+            about => {
+                let mut made = self.made.lock().await;
+                match made.get(&(id.clone(), about)) {
+                    Some(thing) => thing.clone(),
+                    None => made.entry((id.clone(), about)).or_insert(self.make(owner, about).await).clone(),
+                }
+            }
+        };
+        thing.iter().fold(path.to_owned(), |path, (parameter, value)| path.replace(parameter, value)).replace("{kind}", "like")
+    }
+
+    /// Something of the owner's.
+    async fn make(&self, owner: &Member, about: &str) -> Thing {
+        let (quire, author) = (&self.quire, &owner.before);
+        match about {
+            "draft" => {
+                let post = quire.post_as(author, "/api/v1/posts", &json!({"title": "T"})).await.expect(201);
+                vec![("{postId}", text(&post["postId"])), ("{version}", "1".to_owned())]
+            }
+            // Publishing changed nothing that it says, so the second version is its only revision.
+            "published" => vec![("{postId}", quire.published_post(author, "T").await), ("{version}", "2".to_owned())],
+            "approved" | "held" => {
+                let comments = format!("/api/v1/posts/{}/comments", self.post);
+                let comment = text(&quire.post_as(author, &comments, &json!({"content": "C"})).await.expect(201)["commentId"]);
+                quire.put_as(&self.editor, &format!("{comments}/{comment}/status"), &json!({"status": about})).await.expect(200);
+                vec![("{postId}", self.post.clone()), ("{commentId}", comment)]
+            }
+            "follow" => {
+                let follow = self.follow(owner);
+                let path = format!("/api/v1/users/{}/followers/{}", self.editor.id, author.id);
+                send(quire.request(Method::PUT, &path).bearer_auth(&author.token)).await.expect(204);
+                follow
+            }
+            _ => vec![("{userId}", author.id.clone())],
+        }
+    }
+
+    /// A follow belongs to the follower.
+    fn follow(&self, owner: &Member) -> Thing {
+        vec![("{userId}", self.editor.id.clone()), ("{followerId}", owner.person.id.clone())]
+    }
+
+    /// A body that changes something wherever that is possible.
+    pub(super) fn body(&self, row: &Row, owner: &Member) -> Option<Value> {
+        let name = &owner.name;
+        Some(match (row.operation, row.about) {
+            ("register-user", _) => {
+                let name = new_name(&self.names);
+                json!({"username": name, "email": format!("{name}@example.com"), "password": PASSWORD})
+            }
+            ("replace-user", _) => json!({"username": name, "email": format!("{name}@example.com"), "bio": "New"}),
+            ("update-user", "off") => json!({"isActive": false}),
+            ("update-user", _) => json!({"bio": "New"}),
+            ("replace-user-roles", "all") => json!({"roles": ROLES}),
+            // Nobody raises themselves: to its own account, this gives the role that it has.
+            ("replace-user-roles", _) => json!({"roles": [owner.role.unwrap_or("reader")]}),
+            ("create-session", _) => json!({"username": name, "password": PASSWORD}),
+            ("create-post" | "replace-post" | "update-post", _) => json!({"title": "New"}),
+            ("create-comment" | "replace-comment" | "update-comment", _) => json!({"content": "New"}),
+            ("replace-comment-status", _) => json!({"status": "rejected"}),
+            _ => return None,
+        })
+    }
+}
+
+/// A new account with one role or, without any, with those of new accounts.
+async fn member(quire: &Quire, root: &Person, names: &AtomicUsize, role: Option<&'static str>) -> Member {
+    let name = new_name(names);
+    let before = quire.person(&name).await;
+    let person = match role {
+        Some(role) => {
+            quire.put_as(root, &format!("/api/v1/users/{}/roles", before.id), &json!({"roles": [role]})).await.expect(200);
+            quire.sign_in(&name).await
+        }
+        None => before.clone(),
+    };
+    Member { name, role, person, before }
+}
+
+fn new_name(names: &AtomicUsize) -> String {
+    format!("user{}", names.fetch_add(1, Ordering::Relaxed))
+}
