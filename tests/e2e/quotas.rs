@@ -58,6 +58,11 @@ async fn a_write_is_counted_once_and_a_read_never() {
         of.map(|item| item["count"].as_n().expect("a number").parse::<u32>().expect("a count")).sum::<u32>()
     };
     assert_eq!(counted().await, 0);
+    let mut stranger = ada.clone();
+    stranger.token.push('x');
+    let refused = quire.post_as(&stranger, "/api/v1/posts", &json!({"title": "T"})).await;
+    refused.expect_problem(401, "invalid-token");
+    assert!(refused.header("ratelimit").is_some(), "a wrong token is counted by its address");
     for written in 1..=3 {
         quire.post_as(&ada, "/api/v1/posts", &json!({"title": "T"})).await.expect(201);
         quire.get_as(&ada, "/api/v1/posts").await.expect(200);

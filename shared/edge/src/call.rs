@@ -36,12 +36,13 @@ impl<S: Sync> FromRequestParts<S> for Anyone {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let mut call = call(parts, Principal::Anonymous)?;
-        if let Some(token) = bearer(parts)? {
-            // `Route::with_tokens` puts them there; a route without it lets nobody in.
-            let tokens = parts.extensions.get::<Tokens>().ok_or_else(|| Error::internal("verifying a token", "the route has no tokens"))?;
-            call.principal = tokens.verify(token, call.now).await?;
+        let principal = principal(parts, &call).await;
+        if let Ok(principal) = &principal {
+            call.principal = principal.clone();
         }
+        // Whoever shows a wrong token is counted by address.
         quota::count(parts, &call).await?;
+        principal?;
         Ok(Self(call))
     }
 }
@@ -71,6 +72,14 @@ fn call(parts: &Parts, principal: Principal) -> Result<Call, Problem> {
     };
     let trace = parts.extensions.get::<Trace>().cloned().unwrap_or_else(|| quire_telemetry::trace(None, None));
     Ok(Call { principal, now: Timestamp::now(), trace, idempotency_key })
+}
+
+/// Whose token came along.
+async fn principal(parts: &Parts, call: &Call) -> Result<Principal, Problem> {
+    let Some(token) = bearer(parts)? else { return Ok(Principal::Anonymous) };
+    // `Route::with_tokens` puts them there; a route without it lets nobody in.
+    let tokens = parts.extensions.get::<Tokens>().ok_or_else(|| Error::internal("verifying a token", "the route has no tokens"))?;
+    Ok(tokens.verify(token, call.now).await?)
 }
 
 /// The token of `Authorization: Bearer …` (RFC 6750, section 2.1); another scheme or a second header is a wrong token.
