@@ -2,7 +2,7 @@
 
 use axum::{
     extract::RawQuery,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use quire_app::{
@@ -15,10 +15,11 @@ use quire_app::{
 };
 use quire_domain::signing::CACHE_SECONDS;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::{
     document::{Document, selection_suffix},
-    precondition::etag,
+    precondition::{etag, is_known},
     problem::Problem,
     wire::Wire,
 };
@@ -185,6 +186,18 @@ pub fn key_set(keys: &JwksView) -> Response {
         }
         Err(error) => Problem::from(quire_app::Error::internal("writing a reply", error)).into_response(),
     }
+}
+
+/// 200 with a document that only a deployment changes, and its strong tag; 304 if the client of these headers has it. `own` are headers of
+/// its own, the same for both.
+pub fn still<const N: usize>(headers: &HeaderMap, content_type: &'static str, body: &'static str, own: [(HeaderName, &'static str); N]) -> Response {
+    let etag = format!("\"{}\"", hex::encode(&Sha256::digest(body)[..12]));
+    let response = if is_known(headers, &etag) {
+        (StatusCode::NOT_MODIFIED, own).into_response()
+    } else {
+        (own, [(header::CONTENT_TYPE, content_type)], body).into_response()
+    };
+    tagged(response, &etag)
 }
 
 fn tagged(mut response: Response, etag: &str) -> Response {

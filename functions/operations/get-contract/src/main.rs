@@ -4,9 +4,14 @@
 
 use std::process::ExitCode;
 
-use axum::{Router, http::header, response::IntoResponse, routing::get};
+use axum::{
+    Router,
+    http::{HeaderMap, header},
+    response::Response,
+    routing::get,
+};
 use quire_aws::{BoxError, Setup};
-use quire_edge::{Result, Route};
+use quire_edge::{Result, Route, reply::still};
 
 /// It changes only when this function is deployed anew.
 const CACHING: &str = "public, max-age=300";
@@ -19,15 +24,11 @@ fn route(_: &Setup) -> Result<Route, BoxError> {
     Ok(Route::fixed(Router::new().route("/openapi.json", get(contract)).route("/docs", get(page))))
 }
 
-async fn contract() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, CACHING)], quire_contract::JSON)
+async fn contract(headers: HeaderMap) -> Response {
+    still(&headers, "application/json", quire_contract::JSON, [(header::CACHE_CONTROL, CACHING)])
 }
 
-async fn page() -> impl IntoResponse {
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CACHE_CONTROL, CACHING),
-        (header::CONTENT_SECURITY_POLICY, quire_contract::PAGE_POLICY),
-    ];
-    (headers, quire_contract::PAGE)
+async fn page(headers: HeaderMap) -> Response {
+    let own = [(header::CACHE_CONTROL, CACHING), (header::CONTENT_SECURITY_POLICY, quire_contract::PAGE_POLICY)];
+    still(&headers, "text/html; charset=utf-8", quire_contract::PAGE, own)
 }
