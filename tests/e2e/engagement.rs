@@ -41,7 +41,7 @@ async fn feed(quire: &Quire, person: &Person) -> Vec<String> {
 #[tokio::test]
 async fn a_reaction_is_there_or_not_however_often_it_is_said() {
     let quire = Quire::start().await;
-    let ada = quire.person("ada").await;
+    let (ada, bob) = (quire.person("ada").await, quire.person("bob").await);
     let post = quire.published_post(&ada, "T").await;
     let reactions = format!("/api/v1/posts/{post}/reactions");
     let like = format!("{reactions}/like");
@@ -64,6 +64,11 @@ async fn a_reaction_is_there_or_not_however_often_it_is_said() {
     }
     assert_eq!(counted(&quire, &post, "changes").await, 3);
     assert_eq!(members(quire.get(&reactions).await.expect(200)["items"].as_array().expect("items"), "kind"), ["sad"]);
+    for (path, status) in [(&like, 204), (&like, 412), (&following(&bob, &ada), 204), (&following(&bob, &ada), 412)] {
+        let only_new = send(quire.request(Method::PUT, path).bearer_auth(&ada.token).header("if-none-match", "*")).await;
+        assert_eq!(only_new.status.as_u16(), status, "{path}");
+    }
+    delete(&quire, &ada, &like).await.expect(204);
     let copies = quire.items().await.into_iter().filter(|item| item["pk"].as_s().is_ok_and(|pk| pk.starts_with("REACTED#"))).count();
     assert_eq!(copies, 1);
     quire.stop().await;

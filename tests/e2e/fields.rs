@@ -24,6 +24,8 @@ async fn a_wrong_field_is_pointed_at() {
         (Method::POST, users, r#"{"email": "bob@example.com", "password": "correct horse"}"#, "/username", "is required"),
         (Method::POST, users, r#"{"username": "bob", "email": "bob@example.com"}"#, "/password", "is required"),
         (Method::POST, posts, r#"{"title": null}"#, "/title", "is required"),
+        (Method::POST, posts, r#"{"title": "T", "excerpt": null}"#, "/excerpt", "must be a string"),
+        (Method::PUT, &post, r#"{"title": "T", "tags": null}"#, "/tags", "must be a list"),
         (Method::POST, posts, r#"{"title": {"$ne": ""}}"#, "/title", "must be a string"),
         (Method::POST, users, &format!("{{{user}, \"roles\": [\"admin\"]}}"), "/roles", "is not known"),
         (Method::POST, users, &format!("{{{user}, \"__proto__\": {{}}}}"), "/__proto__", "is not known"),

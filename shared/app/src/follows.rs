@@ -64,15 +64,19 @@ impl Follows {
     /// falls between. A request that dies before the feed is filled is repeated whole.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`], [`Error::Forbidden`] for another follower, [`Error::Invalid`], [`Error::NotFound`].
-    pub fn follow<'a>(&'a self, call: &'a Call, user: UserId, follower: UserId) -> BoxFuture<'a, Result<()>> {
+    /// [`Error::Unauthenticated`], [`Error::Forbidden`] for another follower, [`Error::Invalid`], [`Error::NotFound`],
+    /// [`Error::VersionMismatch`] for one that is there although it must be new.
+    pub fn follow<'a>(&'a self, call: &'a Call, user: UserId, follower: UserId, only_new: bool) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let follow = Follow::begin(&call.principal, user, follower, call.now)?;
-            if self.present(user, follower).await?.is_none() {
+            let exists = || if only_new { Err(Error::VersionMismatch) } else { Ok(()) };
+            if self.present(user, follower).await?.is_some() {
+                exists()?;
+            } else {
                 let commit = Commit::new(Some(follower), call.trace.clone(), call.now).create(&follow);
                 match self.store.commit(commit).await {
-                    Ok(()) | Err(CommitError::Stale) => {}
-                    Err(error) => return Err(error.into()),
+                    Err(CommitError::Stale) => exists()?,
+                    outcome => outcome?,
                 }
             }
             self.fill_feed(user, follower).await

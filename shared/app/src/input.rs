@@ -82,16 +82,17 @@ impl Fields {
 
     /// A text that must be there.
     pub fn required<T, E: Display>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
-        match self.optional(name, parse)? {
-            None => self.refuse(name, "is required"),
-            value => value,
+        match self.change(name, parse)? {
+            Change::Keep | Change::Remove => self.refuse(name, "is required"),
+            Change::Set(value) => Some(value),
         }
     }
 
-    /// A text that may be absent or null.
+    /// A text that may be absent, but not null.
     pub fn optional<T, E: Display>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<Option<T>> {
         match self.change(name, parse)? {
-            Change::Keep | Change::Remove => Some(None),
+            Change::Keep => Some(None),
+            Change::Remove => self.refuse(name, "must be a string"),
             Change::Set(value) => Some(Some(value)),
         }
     }
@@ -132,8 +133,11 @@ impl Fields {
         }
     }
 
-    /// A list of texts; absent is empty, and so is null.
+    /// A list of texts; absent is empty, and null is none.
     pub fn list<T, E: Display>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, E>) -> Option<Vec<T>> {
+        if matches!(self.members.get(name).map(Vec::as_slice), Some([Value::Null])) {
+            return self.refuse(name, "must be a list");
+        }
         Some(self.replaced_list(name, parse)?.unwrap_or_default())
     }
 
@@ -189,6 +193,8 @@ fn pointer(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use serde_json::json;
 
     use super::*;
@@ -205,8 +211,8 @@ mod tests {
         fn read(fields: &mut Fields) -> Option<Self> {
             let word = |text: &str| if text.is_empty() { Err("must not be empty") } else { Ok(text.to_owned()) };
             let (name, note) = (fields.required("name", word), fields.change("note", word));
-            let (tags, on) = (fields.list("tags", word), fields.flag("on"));
-            Some(Self { name: name?, note: note?, tags: tags?, on: on? })
+            let (tags, on) = (fields.replaced_list("tags", word), fields.flag("on"));
+            Some(Self { name: name?, note: note?, tags: tags?.unwrap_or_default(), on: on? })
         }
     }
 
@@ -240,6 +246,14 @@ mod tests {
         let sample = typed(&[("name", json!("n")), ("note", Value::Null), ("tags", Value::Null)]).unwrap();
         assert_eq!(sample, Sample { name: "n".into(), note: Change::Remove, tags: vec![], on: None });
         assert_eq!(errors(typed(&[("name", json!("a")), ("name", json!("b"))])), [("/name".to_owned(), "is given twice".to_owned())]);
+    }
+
+    #[test]
+    fn null_is_nothing_that_a_whole_document_has() {
+        let mut fields = Fields::new(["text", "list"].map(|name| (name.to_owned(), Value::Null)), Typing::Typed);
+        let parse = |text: &str| Ok::<_, Infallible>(text.to_owned());
+        assert_eq!((fields.optional("text", parse), fields.list("list", parse)), (None, None));
+        assert_eq!((fields.optional("absent", parse), fields.list("absent", parse)), (Some(None), Some(Vec::new())));
     }
 
     #[test]

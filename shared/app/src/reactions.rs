@@ -76,20 +76,22 @@ impl Reactions {
     /// Makes the principal's reaction be there. It counts once, however often and by how many requests at once it is asked for.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`], [`Error::Forbidden`], [`Error::NotFound`] for a post that is not published, [`Error::Contended`].
-    pub fn put<'a>(&'a self, call: &'a Call, post: PostId, kind: Kind) -> BoxFuture<'a, Result<()>> {
+    /// [`Error::Unauthenticated`], [`Error::Forbidden`], [`Error::NotFound`] for a post that is not published, [`Error::Contended`],
+    /// [`Error::VersionMismatch`] for one that is there although it must be new.
+    pub fn put<'a>(&'a self, call: &'a Call, post: PostId, kind: Kind, only_new: bool) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let (reaction, present) = self.wanted(call, post, kind).await?;
+            let exists = || if only_new { Err(Error::VersionMismatch) } else { Ok(()) };
             if present.is_some() {
-                return Ok(());
+                return exists();
             }
             let commit = Commit::new(Some(reaction.user_id), call.trace.clone(), call.now)
                 .create(&reaction)
                 .add(Key::post_counts(post), &counted(kind.name(), 1));
             match self.store.commit(commit).await {
                 // Another request was faster, and has counted it.
-                Ok(()) | Err(CommitError::Stale) => Ok(()),
-                Err(error) => Err(error.into()),
+                Err(CommitError::Stale) => exists(),
+                outcome => Ok(outcome?),
             }
         })
     }

@@ -26,7 +26,7 @@ use layer::Negotiation;
 pub use body::{Body, Patch};
 pub use call::{Anyone, Public, SignedIn};
 pub use params::{FollowerId, Id, Query};
-pub use precondition::IfMatch;
+pub use precondition::{IfMatch, IfNoneExists};
 pub use problem::{Problem, Result};
 pub use reply::{Created, Entity, List, Moved, Selected};
 

@@ -18,7 +18,7 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         // What is asked to exist only if nothing is there matches no version (RFC 9110, section 13.1.2).
-        if tags(&parts.headers, &header::IF_NONE_MATCH)?.is_some_and(|tags| tags.iter().any(|tag| tag == "*")) {
+        if is_only_new(parts)? {
             return Ok(Self(Precondition::OneOf(Vec::new())));
         }
         let tags = match tags(&parts.headers, &header::IF_MATCH)? {
@@ -28,6 +28,27 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
         };
         let versions = tags.iter().filter_map(|tag| version(tag));
         Ok(Self(Precondition::OneOf(versions.collect())))
+    }
+}
+
+/// Whether the request asks for a thing that does not exist yet, by `If-None-Match: *`, for things without versions.
+#[derive(Debug, Clone, Copy)]
+pub struct IfNoneExists(pub bool);
+
+impl<S: Sync> FromRequestParts<S> for IfNoneExists {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        is_only_new(parts).map(Self)
+    }
+}
+
+fn is_only_new(parts: &Parts) -> Result<bool, Problem> {
+    match tags(&parts.headers, &header::IF_NONE_MATCH)? {
+        None => Ok(false),
+        Some(tags) if tags == ["*"] => Ok(true),
+        // A condition must not be passed over because it makes no sense to a write.
+        Some(_) => Err(Problem::malformed("If-None-Match must be * here")),
     }
 }
 

@@ -67,6 +67,8 @@ async fn a_change_is_made_to_the_version_that_the_client_has_in_whatever_form() 
     let body = json!({"username": "ada", "email": "ada@example.com"});
     let only_new = quire.request(Method::PUT, &path(&ada)).bearer_auth(&ada.token).header("if-none-match", "*").json(&body);
     send(only_new).await.expect_problem(412, "version-mismatch");
+    let not_this = quire.request(Method::PUT, &path(&ada)).bearer_auth(&ada.token).header("if-none-match", "\"1\"").json(&body);
+    send(not_this).await.expect_problem(400, "malformed");
     quire.stop().await;
 }
 

@@ -8,7 +8,7 @@ use axum::{Router, extract::State, http::StatusCode, routing::put};
 use quire_app::follows::Follows;
 use quire_aws::{BoxError, Setup};
 use quire_domain::id::UserId;
-use quire_edge::{FollowerId, Id, Result, Route, SignedIn};
+use quire_edge::{FollowerId, Id, IfNoneExists, Result, Route, SignedIn};
 
 fn main() -> ExitCode {
     quire_edge::run(route)
@@ -24,7 +24,8 @@ async fn handle(
     SignedIn(call): SignedIn,
     Id(user): Id<UserId>,
     Id(FollowerId(follower)): Id<FollowerId>,
+    IfNoneExists(only_new): IfNoneExists,
 ) -> Result<StatusCode> {
-    follows.follow(&call, user, follower).await?;
+    follows.follow(&call, user, follower, only_new).await?;
     Ok(StatusCode::NO_CONTENT)
 }

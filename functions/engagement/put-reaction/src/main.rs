@@ -8,7 +8,7 @@ use axum::{Router, extract::State, http::StatusCode, routing::put};
 use quire_app::reactions::Reactions;
 use quire_aws::{BoxError, Setup};
 use quire_domain::{id::PostId, reaction::Kind};
-use quire_edge::{Id, Result, Route, SignedIn};
+use quire_edge::{Id, IfNoneExists, Result, Route, SignedIn};
 
 fn main() -> ExitCode {
     quire_edge::run(route)
@@ -19,7 +19,13 @@ fn route(setup: &Setup) -> Result<Route, BoxError> {
     Ok(Route::with_tokens(router, setup.tokens()?).with_rates(setup.rates()?))
 }
 
-async fn handle(State(reactions): State<Reactions>, SignedIn(call): SignedIn, Id(post): Id<PostId>, Id(kind): Id<Kind>) -> Result<StatusCode> {
-    reactions.put(&call, post, kind).await?;
+async fn handle(
+    State(reactions): State<Reactions>,
+    SignedIn(call): SignedIn,
+    Id(post): Id<PostId>,
+    Id(kind): Id<Kind>,
+    IfNoneExists(only_new): IfNoneExists,
+) -> Result<StatusCode> {
+    reactions.put(&call, post, kind, only_new).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -24,8 +24,7 @@ impl Input for Draft {
         let cover_url = fields.optional("coverUrl", WebAddress::parse);
         let language = fields.optional("language", Language::parse);
         let canonical_url = fields.optional("canonicalUrl", WebAddress::parse);
-        let (excerpt, tags) = (excerpt?, tags?.unwrap_or_default());
-        let details = Details { excerpt, tags, cover_url: cover_url?, language: language?, canonical_url: canonical_url? };
+        let details = Details { excerpt: excerpt?, tags: tags?, cover_url: cover_url?, language: language?, canonical_url: canonical_url? };
         Some(Self { title: title?, content: content?.unwrap_or_default(), slug: slug?, details })
     }
 }
@@ -37,7 +36,7 @@ impl Input for PostPatch {
         let content = fields.replaced("content", Content::parse);
         let slug = fields.replaced("slug", Slug::parse);
         let excerpt = fields.change("excerpt", Excerpt::parse);
-        let tags = tags(fields);
+        let tags = replaced_tags(fields);
         let cover_url = fields.change("coverUrl", WebAddress::parse);
         let language = fields.change("language", Language::parse);
         let canonical_url = fields.change("canonicalUrl", WebAddress::parse);
@@ -75,7 +74,7 @@ impl Input for PostReplacement {
             content: Some(content?.unwrap_or_default()),
             slug: slug?,
             excerpt: excerpt?.into(),
-            tags: Some(tags?.unwrap_or_default()),
+            tags: Some(tags?),
             cover_url: cover_url?.into(),
             language: language?.into(),
             canonical_url: canonical_url?.into(),
@@ -85,8 +84,16 @@ impl Input for PostReplacement {
     }
 }
 
+/// All tags of a post.
+fn tags(fields: &mut Fields) -> Option<Tags> {
+    match Tags::parse(fields.list("tags", Tag::parse)?) {
+        Ok(tags) => Some(tags),
+        Err(error) => fields.refuse("tags", &error.to_string()),
+    }
+}
+
 /// The change of the tags; null empties them.
-fn tags(fields: &mut Fields) -> Option<Option<Tags>> {
+fn replaced_tags(fields: &mut Fields) -> Option<Option<Tags>> {
     match fields.replaced_list("tags", Tag::parse)?.map(Tags::parse).transpose() {
         Ok(tags) => Some(tags),
         Err(error) => fields.refuse("tags", &error.to_string()),
