@@ -110,13 +110,15 @@ def totals(path):
     with open(path, encoding="utf-8") as file:
         for line in file:
             if scenario := json.loads(line).get("ScenarioFinished"):
-                recorder = scenario["recorder"]
+                # What is empty is left out.
+                recorder = {"cases": {}, "interactions": {}, "checks": {}} | scenario["recorder"]
                 cases += len(recorder["cases"])
                 phases[scenario["phase"]] += len(recorder["cases"])
-                operations.update((case["value"]["method"], case["value"]["path"]) for case in recorder["cases"].values())
+                if scenario["phase"] != "stateful":
+                    operations.add(recorder["label"])
                 statuses.update(f"{sent['response']['status_code'] // 100}xx" for sent in recorder["interactions"].values() if sent.get("response"))
                 checks.update((check["name"], check["status"]) for results in recorder["checks"].values() for check in results)
-    print(f"{len(operations)} methods of addresses, {cases} cases ({', '.join(f'{name} {count}' for name, count in phases.items())})")
+    print(f"{len(operations)} operations, {cases} cases ({', '.join(f'{name} {count}' for name, count in phases.items())})")
     print("replies: " + ", ".join(f"{status} {count}" for status, count in sorted(statuses.items())))
     for name in sorted({name for name, _ in checks}):
         print(f"{name}: {checks[name, 'success']} passed, {checks[name, 'failure']} failed")

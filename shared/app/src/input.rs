@@ -136,6 +136,7 @@ impl Fields {
     /// A list of texts; absent is empty, and null is none.
     pub fn list<T, E: Display>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, E>) -> Option<Vec<T>> {
         if matches!(self.members.get(name).map(Vec::as_slice), Some([Value::Null])) {
+            self.members.remove(name);
             return self.refuse(name, "must be a list");
         }
         Some(self.replaced_list(name, parse)?.unwrap_or_default())
