@@ -1,6 +1,6 @@
 """Property-based tests of the REST API by its contract: schemathesis, all checks, JSON. Starts Quire, runs, prints totals, stops it.
 
-Exclusions are in schemathesis.toml. Arguments go on to schemathesis."""
+What is left out, and why, is in schemathesis.toml and schemathesis_hooks.py. Arguments go on to schemathesis."""
 
 import json
 import os

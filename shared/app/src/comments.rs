@@ -4,7 +4,6 @@ use futures::future::BoxFuture;
 use quire_domain::{
     Error, Result, Timestamp,
     comment::{Comment, Decision, Status, Written},
-    cursor::Position,
     error::Kind,
     event::EventData,
     id::{CommentId, PostId, UserId},
@@ -12,20 +11,17 @@ use quire_domain::{
     post::Post,
     text::CommentText,
 };
-use quire_store::{Commit, CommitError, Key, Order, Pages, Store};
+use quire_store::{Commit, Key, Order, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Call,
+    change::{ATTEMPTS, Precondition, made},
     counts::{COMMENTS, counted},
     idempotency::commit_once,
     input::{Fields, Input},
     page::{PageRequest, PageView, walk},
-    posts::Precondition,
 };
-
-/// Attempts at a change that names no version and meets others.
-const ATTEMPTS: usize = 5;
 
 /// The use cases of comments.
 #[derive(Debug, Clone)]
@@ -215,18 +211,11 @@ impl Comments {
     pub fn list<'a>(&'a self, call: &'a Call, post_id: PostId, query: &'a CommentQuery) -> BoxFuture<'a, Result<PageView<CommentView>>> {
         Box::pin(async move {
             let CommentQuery { status, page } = query;
-            let after: Option<CommentId> = page.position()?;
+            let pages = page.pages::<CommentId>(Key::comments(post_id), Order::Ascending)?;
             self.post(call, post_id).await?;
-            let pages = Pages {
-                partition: Key::comments(post_id),
-                prefix: "",
-                after: after.map(|position| position.sort_key()),
-                order: Order::Ascending,
-                limit: page.limit,
-            };
             let wanted = |comment: &Comment| status.is_none_or(|status| status == comment.status) && comment.is_seen_by(&call.principal);
             let (seen, next) = walk(&self.store, pages, |comment: &Comment| comment.id, wanted).await?;
-            Ok(PageView { items: seen.into_iter().map(CommentView::from).collect(), next_cursor: next.map(|position| position.cursor()) })
+            Ok(PageView::new(seen, next))
         })
     }
 
@@ -238,17 +227,9 @@ impl Comments {
         Box::pin(async move {
             policy::require(&call.principal, Action::ModerateComment, None)?;
             let ModerationQuery { status, page } = query;
-            let after: Option<CommentId> = page.position()?;
-            let pages = Pages {
-                partition: Key::moderation(*status),
-                prefix: "",
-                after: after.map(|position| position.sort_key()),
-                order: Order::Ascending,
-                limit: page.limit,
-            };
-            let page = self.store.page::<Comment>(pages).await?;
-            let next_cursor = page.items.last().filter(|_| page.more).map(|comment| comment.id.cursor());
-            Ok(PageView { items: page.items.into_iter().map(CommentView::from).collect(), next_cursor })
+            let pages = page.pages::<CommentId>(Key::moderation(*status), Order::Ascending)?;
+            let (comments, next) = walk(&self.store, pages, |comment: &Comment| comment.id, |_| true).await?;
+            Ok(PageView::new(comments, next))
         })
     }
 
@@ -337,11 +318,7 @@ impl Comments {
             .update(before, after)
             .add(Key::post_counts(after.post_id), &counted(COMMENTS, before.counted(after)))
             .emit([event]);
-        match self.store.commit(commit).await {
-            Ok(()) => Ok(true),
-            Err(CommitError::Stale) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        made(self.store.commit(commit).await)
     }
 
     async fn load(&self, call: &Call, post_id: PostId, id: CommentId) -> Result<Comment> {

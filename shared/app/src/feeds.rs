@@ -65,8 +65,7 @@ impl Feeds {
                     break;
                 }
             }
-            let next_cursor = last.filter(|_| more).map(|position| position.cursor());
-            Ok(PageView { items: posts.into_iter().map(PostListItem::from).collect(), next_cursor })
+            Ok(PageView::new(posts, last.filter(|_| more)))
         })
     }
 

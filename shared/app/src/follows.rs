@@ -17,11 +17,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Call,
-    page::{PageRequest, PageView},
+    change::{ATTEMPTS, made},
+    page::{PageRequest, PageView, walk},
 };
 
-/// Attempts at a change that meets another of the same two accounts.
-const ATTEMPTS: usize = 5;
 /// Posts of an author that are looked at together for published ones.
 const LOOK_AT: usize = 100;
 /// How often posts are looked at for one new follower. Who has hundreds of newer drafts has fewer posts in the feeds of new followers.
@@ -93,10 +92,8 @@ impl Follows {
             for _ in 0..ATTEMPTS {
                 let Some(follow) = self.present(user, follower).await? else { return Ok(()) };
                 let commit = Commit::new(Some(follower), call.trace.clone(), call.now).remove(&follow);
-                match self.store.commit(commit).await {
-                    Ok(()) => return Ok(()),
-                    Err(CommitError::Stale) => {}
-                    Err(error) => return Err(error.into()),
+                if made(self.store.commit(commit).await)? {
+                    return Ok(());
                 }
             }
             Err(Error::Contended)
@@ -120,13 +117,11 @@ impl Follows {
     }
 
     async fn list(&self, of: UserId, partition: String, other: fn(&Follow) -> UserId, page: &PageRequest) -> Result<PageView<FollowView>> {
-        let after: Option<Followed> = page.position()?;
+        let pages = page.pages::<Followed>(partition, Order::Descending)?;
         self.store.get::<User>(Key::user(of)).await?.ok_or(Error::NotFound(Kind::User))?;
-        let after = after.map(|position| position.sort_key());
-        let pages = Pages { partition, prefix: "", after, order: Order::Descending, limit: page.limit };
-        let Page { items, more } = self.store.page::<Follow>(pages).await?;
-        let last = items.last().filter(|_| more).map(|follow| Followed { since: follow.created_at, id: other(follow) });
-        Ok(PageView { items: items.into_iter().map(FollowView::from).collect(), next_cursor: last.map(|position| position.cursor()) })
+        let position = |follow: &Follow| Followed { since: follow.created_at, id: other(follow) };
+        let (follows, next) = walk(&self.store, pages, position, |_| true).await?;
+        Ok(PageView::new(follows, next))
     }
 
     /// Puts the newest posts of `author` into the feed of `user`. They are those drafted last, out of the list of all that the author has.

@@ -4,6 +4,7 @@
 //! Public functions are boxed where SDK code stands behind them, so that it is compiled here and not again in every function.
 
 pub mod call;
+pub mod change;
 pub mod comments;
 mod counts;
 pub mod feeds;

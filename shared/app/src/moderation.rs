@@ -13,14 +13,12 @@ use quire_store::{Commit, CommitError, Key, Order, Pages, Store};
 
 use crate::{
     Call,
+    change::ATTEMPTS,
     counts::{COMMENTS, counted},
 };
 
 /// How many comments before a new one are looked at for repetitions.
 const EARLIER: usize = 100;
-
-/// Attempts at a comment that changes while it is judged.
-const ATTEMPTS: usize = 5;
 
 /// Judges new and changed comments.
 #[derive(Debug, Clone)]

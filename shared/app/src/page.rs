@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use quire_domain::{Error, Result, cursor::Position, limits};
-use quire_store::{Pages, Store};
+use quire_store::{Order, Pages, Store};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::input::{Fields, Input};
@@ -45,6 +45,19 @@ impl Input for PageRequest {
 impl PageRequest {
     pub(crate) fn position<P: Position>(&self) -> Result<Option<P>> {
         self.cursor.as_deref().map(P::parse).transpose().map_err(|error| Error::field("/cursor", error.to_string()))
+    }
+
+    /// This page of a partition.
+    pub(crate) fn pages<P: Position>(&self, partition: String, order: Order) -> Result<Pages> {
+        let after = self.position::<P>()?.map(|position| position.sort_key());
+        Ok(Pages { partition, prefix: "", after, order, limit: self.limit })
+    }
+}
+
+impl<T> PageView<T> {
+    /// A page of `items`, and where the next one begins, if there may be one.
+    pub(crate) fn new(items: impl IntoIterator<Item: Into<T>>, next: Option<impl Position>) -> Self {
+        Self { items: items.into_iter().map(Into::into).collect(), next_cursor: next.map(|position| position.cursor()) }
     }
 }
 

@@ -16,40 +16,22 @@ use quire_domain::{
     revision::Revision,
     slug::Slug,
 };
-use quire_store::{Claim, Commit, CommitError, Key, Store};
+use quire_store::{Claim, Commit, Key, Store};
 
-use crate::{Call, idempotency::commit_once};
+use crate::{
+    Call,
+    change::{ATTEMPTS, Precondition, made},
+    idempotency::commit_once,
+};
 
 pub use input::PostReplacement;
 pub use list::PostFilter;
 pub use view::{PostListItem, PostView, RevisionListItem, RevisionView};
 
-/// Attempts at a change that names no version and meets others.
-const ATTEMPTS: usize = 5;
-
 /// The use cases of posts.
 #[derive(Debug, Clone)]
 pub struct Posts {
     store: Store,
-}
-
-/// Which versions of an entity a change may be made to: `If-Match` (RFC 9110, section 13.1.1).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Precondition {
-    /// Any version.
-    #[default]
-    None,
-    /// One of these.
-    OneOf(Vec<u64>),
-}
-
-impl Precondition {
-    pub(crate) fn check(&self, version: u64) -> Result<()> {
-        match self {
-            Self::OneOf(versions) if !versions.contains(&version) => Err(Error::VersionMismatch),
-            Self::None | Self::OneOf(_) => Ok(()),
-        }
-    }
 }
 
 /// What stands at the address of a post.
@@ -130,10 +112,8 @@ impl Posts {
                 if let Some(revision) = Revision::of_change(&before, &after) {
                     commit = commit.create(&revision);
                 }
-                match self.store.commit(commit).await {
-                    Ok(()) => return Ok(PostView::new(after, &counts)),
-                    Err(CommitError::Stale) => {}
-                    Err(error) => return Err(error.into()),
+                if made(self.store.commit(commit).await)? {
+                    return Ok(PostView::new(after, &counts));
                 }
             }
             Err(Error::Contended)
@@ -154,12 +134,9 @@ impl Posts {
                 let post = post.edited_by(&call.principal)?;
                 precondition.check(post.version)?;
                 let (tombstone, deleted) = post.clone().delete(&call.principal, call.now)?;
-                let commit =
-                    Commit::new(call.principal.user_id(), call.trace.clone(), call.now).remove_version(&post).create(&tombstone).emit([deleted]);
-                match self.store.commit(commit).await {
-                    Ok(()) => return Ok(()),
-                    Err(CommitError::Stale) => {}
-                    Err(error) => return Err(error.into()),
+                let commit = Commit::new(call.principal.user_id(), call.trace.clone(), call.now).remove(&post).create(&tombstone).emit([deleted]);
+                if made(self.store.commit(commit).await)? {
+                    return Ok(());
                 }
             }
             Err(Error::Contended)

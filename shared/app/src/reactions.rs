@@ -3,25 +3,23 @@
 use futures::future::BoxFuture;
 use quire_domain::{
     Error, Result, Timestamp,
-    cursor::{Position, Reacted},
+    cursor::Reacted,
     error::Kind as Missing,
     id::{PostId, UserId},
     policy::{self, Action},
     post::Post,
     reaction::{Kind, Reaction},
 };
-use quire_store::{Commit, CommitError, Key, Order, Pages, Store};
+use quire_store::{Commit, CommitError, Key, Order, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Call,
+    change::{ATTEMPTS, made},
     counts::counted,
     input::{Fields, Input},
     page::{PageRequest, PageView, walk},
 };
-
-/// Attempts at a change that meets another of the same reaction.
-const ATTEMPTS: usize = 5;
 
 /// The use cases of reactions.
 #[derive(Debug, Clone)]
@@ -107,10 +105,8 @@ impl Reactions {
                 let commit = Commit::new(Some(reaction.user_id), call.trace.clone(), call.now)
                     .remove(&reaction)
                     .add(Key::post_counts(post), &counted(kind.name(), -1));
-                match self.store.commit(commit).await {
-                    Ok(()) => return Ok(()),
-                    Err(CommitError::Stale) => {}
-                    Err(error) => return Err(error.into()),
+                if made(self.store.commit(commit).await)? {
+                    return Ok(());
                 }
             }
             Err(Error::Contended)
@@ -124,18 +120,11 @@ impl Reactions {
     pub fn list<'a>(&'a self, call: &'a Call, post: PostId, query: &'a ReactionQuery) -> BoxFuture<'a, Result<PageView<ReactionView>>> {
         Box::pin(async move {
             let ReactionQuery { kind, page } = query;
-            let after: Option<Reacted> = page.position()?;
+            let pages = page.pages::<Reacted>(Key::reactions(post), Order::Ascending)?;
             seen(call, self.store.get(Key::post(post)).await?)?;
-            let pages = Pages {
-                partition: Key::reactions(post),
-                prefix: "",
-                after: after.map(|position| position.sort_key()),
-                order: Order::Ascending,
-                limit: page.limit,
-            };
             let position = |reaction: &Reaction| Reacted { by: reaction.user_id, kind: reaction.kind };
             let (items, next) = walk(&self.store, pages, position, |reaction| kind.is_none_or(|kind| kind == reaction.kind)).await?;
-            Ok(PageView { items: items.into_iter().map(ReactionView::from).collect(), next_cursor: next.map(|position| position.cursor()) })
+            Ok(PageView::new(items, next))
         })
     }
 

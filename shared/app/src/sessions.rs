@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::{
     Call,
+    change::ATTEMPTS,
     input::{Fields, Input},
     keys::Signer,
     password,
@@ -27,8 +28,6 @@ use crate::{
     tokens::{Claims, Issuer},
 };
 
-/// Attempts at making the first admin.
-const ATTEMPTS: usize = 3;
 /// Seconds that a session lasts.
 const SESSION_SECONDS: i64 = 30 * 24 * 60 * 60;
 /// Who the tokens are for: clients of this API's own sign-in (RFC 9068 wants a client).

@@ -1,8 +1,8 @@
 //! Tags.
 
 use futures::future::BoxFuture;
-use quire_domain::{Result, cursor::Position, details::Tag};
-use quire_store::{Key, Order, Pages, Store};
+use quire_domain::{Result, details::Tag};
+use quire_store::{Key, Order, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::page::{PageRequest, PageView, walk};
@@ -31,6 +31,12 @@ struct TagCount {
     post_count: u64,
 }
 
+impl From<TagCount> for TagView {
+    fn from(TagCount { sk, post_count }: TagCount) -> Self {
+        Self { tag: sk, post_count }
+    }
+}
+
 impl Tags {
     /// The tags in `store`.
     pub fn new(store: Store) -> Self {
@@ -43,12 +49,9 @@ impl Tags {
     /// [`quire_domain::Error::Invalid`] for a wrong cursor.
     pub fn list<'a>(&'a self, page: &'a PageRequest) -> BoxFuture<'a, Result<PageView<TagView>>> {
         Box::pin(async move {
-            let after: Option<Tag> = page.position()?;
-            let after = after.map(|position| position.sort_key());
-            let pages = Pages { partition: Key::TAGS.to_owned(), prefix: "", after, order: Order::Ascending, limit: page.limit };
+            let pages = page.pages::<Tag>(Key::TAGS.to_owned(), Order::Ascending)?;
             let (tags, next) = walk(&self.store, pages, |count: &TagCount| count.sk.clone(), |count| count.post_count > 0).await?;
-            let items = tags.into_iter().map(|TagCount { sk, post_count }| TagView { tag: sk, post_count }).collect();
-            Ok(PageView { items, next_cursor: next.map(|position| position.cursor()) })
+            Ok(PageView::new(tags, next))
         })
     }
 }

@@ -11,12 +11,13 @@ use quire_domain::{
     policy::Roles,
     user::{User, UserPatch},
 };
-use quire_store::{Claim, Commit, CommitError, Key, Store};
+use quire_store::{Claim, Commit, Key, Store};
 
-use crate::{Call, posts::Precondition, users::UserView};
-
-/// Attempts at a change that names no version and meets others.
-const ATTEMPTS: usize = 5;
+use crate::{
+    Call,
+    change::{ATTEMPTS, Precondition, made},
+    users::UserView,
+};
 
 /// Changes accounts.
 #[derive(Debug, Clone)]
@@ -101,10 +102,8 @@ impl UserChanges {
                     None => commit.create(&changed),
                 };
             }
-            match self.store.commit(commit).await {
-                Ok(()) => return Ok((by, after)),
-                Err(CommitError::Stale) => {}
-                Err(error) => return Err(error.into()),
+            if made(self.store.commit(commit).await)? {
+                return Ok((by, after));
             }
         }
         Err(Error::Contended)

@@ -4,14 +4,13 @@ use futures::future::BoxFuture;
 use quire_domain::{
     Error, Result, Timestamp,
     change::Change,
-    cursor::Position,
     error::Kind,
     id::UserId,
     policy::{self, Action, Principal, Role, Roles},
     text::{Bio, DisplayName, Email, Password, Username},
     user::{Credential, Registration, User, UserPatch},
 };
-use quire_store::{Claim, Commit, Key, Order, Pages, Store};
+use quire_store::{Claim, Commit, Key, Order, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -240,17 +239,9 @@ impl Users {
     pub fn list<'a>(&'a self, call: &'a Call, query: &'a UserQuery) -> BoxFuture<'a, Result<PageView<UserView>>> {
         Box::pin(async move {
             policy::require(&call.principal, Action::ListUsers, None)?;
-            let after: Option<UserId> = query.page.position()?;
-            let pages = Pages {
-                partition: query.partition(),
-                prefix: "",
-                after: after.map(|position| position.sort_key()),
-                order: Order::Descending,
-                limit: query.page.limit,
-            };
-            let (users, last) = page::walk(&self.store, pages, |user: &User| user.id, |user| query.keeps(user)).await?;
-            let items = users.into_iter().map(|user| UserView::of(user, &call.principal)).collect();
-            Ok(PageView { items, next_cursor: last.map(|position| position.cursor()) })
+            let pages = query.page.pages::<UserId>(query.partition(), Order::Descending)?;
+            let (users, next) = page::walk(&self.store, pages, |user: &User| user.id, |user| query.keeps(user)).await?;
+            Ok(PageView::new(users.into_iter().map(|user| UserView::of(user, &call.principal)), next))
         })
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::reaction::Kind;
+
 /// The counts of one post: an item of its own, so that counting meets no change of the post. What nobody has counted yet is zero.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -25,8 +27,8 @@ pub struct PostCounts {
 /// How often one kind of reaction was given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReactionCount {
-    /// `like`, `love`, `laugh`, `insightful` or `sad`.
-    pub kind: String,
+    /// How.
+    pub kind: Kind,
     /// From 1.
     pub count: u64,
 }
@@ -34,9 +36,13 @@ pub struct ReactionCount {
 impl PostCounts {
     /// The kinds that somebody gave.
     pub fn reactions(&self) -> Vec<ReactionCount> {
-        let Self { comment_count: _, like, love, laugh, insightful, sad, changes: _ } = self;
-        let kinds = [("like", like), ("love", love), ("laugh", laugh), ("insightful", insightful), ("sad", sad)];
-        let given = kinds.into_iter().filter(|(_, count)| **count > 0);
-        given.map(|(kind, count)| ReactionCount { kind: kind.to_owned(), count: *count }).collect()
+        let count = |kind| match kind {
+            Kind::Like => self.like,
+            Kind::Love => self.love,
+            Kind::Laugh => self.laugh,
+            Kind::Insightful => self.insightful,
+            Kind::Sad => self.sad,
+        };
+        Kind::ALL.into_iter().map(|kind| ReactionCount { kind, count: count(kind) }).filter(|given| given.count > 0).collect()
     }
 }

@@ -4,7 +4,7 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header, request::Parts},
 };
-use quire_app::posts::Precondition;
+use quire_app::change::Precondition;
 
 use crate::problem::Problem;
 
@@ -17,7 +17,6 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        // What is asked to exist only if nothing is there matches no version (RFC 9110, section 13.1.2).
         if is_only_new(parts)? {
             return Ok(Self(Precondition::OneOf(Vec::new())));
         }

@@ -138,29 +138,19 @@ impl Commit {
         self.list(listings).count(&before.counted_in(), &after.counted_in())
     }
 
-    /// Removes an entity that must still have the version of `before`, and its copies in lists.
-    #[must_use]
-    pub fn remove_version<T: Entity>(mut self, before: &T) -> Self {
-        let delete = Delete::builder()
-            .condition_expression("version = :version")
-            .expression_attribute_values(":version", AttributeValue::N(before.version().to_string()));
-        self.delete(delete, before.key());
-        for Listing { key, .. } in before.listings() {
-            self.delete(Delete::builder(), key);
-        }
-        self.count(&before.counted_in(), &[])
-    }
-
-    /// Removes an entity without versions that must still be as it was read, and its copies in lists.
+    /// Removes an entity that must still be as it was read, which its version tells if it has one, and its copies in lists.
     #[must_use]
     pub fn remove<T: Entity>(mut self, entity: &T) -> Self {
-        let item = match serde_dynamo::to_item::<_, Item>(entity) {
+        let mut item = match serde_dynamo::to_item::<_, Item>(entity) {
             Ok(item) => item,
             Err(error) => {
                 self.broken = Some(error);
                 return self;
             }
         };
+        if item.contains_key("version") {
+            item.retain(|name, _| name == "version");
+        }
         let mut delete = Delete::builder();
         let mut conditions = Vec::with_capacity(item.len());
         for (index, (name, value)) in item.into_iter().enumerate() {

@@ -59,25 +59,19 @@ impl Input for PostPatch {
 
 impl Input for PostReplacement {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let title = fields.required("title", Title::parse);
-        let content = fields.optional("content", Content::parse);
-        let slug = fields.optional("slug", Slug::parse);
-        let excerpt = fields.optional("excerpt", Excerpt::parse);
-        let tags = tags(fields);
-        let cover_url = fields.optional("coverUrl", WebAddress::parse);
-        let language = fields.optional("language", Language::parse);
-        let canonical_url = fields.optional("canonicalUrl", WebAddress::parse);
+        let draft = Draft::read(fields);
         let status = fields.optional("status", Status::parse);
         let publish_at = fields.optional("publishAt", time);
+        let Draft { title, content, slug, details: Details { excerpt, tags, cover_url, language, canonical_url } } = draft?;
         Some(Self(PostPatch {
-            title: Some(title?),
-            content: Some(content?.unwrap_or_default()),
-            slug: slug?,
-            excerpt: excerpt?.into(),
-            tags: Some(tags?),
-            cover_url: cover_url?.into(),
-            language: language?.into(),
-            canonical_url: canonical_url?.into(),
+            title: Some(title),
+            content: Some(content),
+            slug,
+            excerpt: excerpt.into(),
+            tags: Some(tags),
+            cover_url: cover_url.into(),
+            language: language.into(),
+            canonical_url: canonical_url.into(),
             status: status?,
             publish_at: publish_at?,
         }))

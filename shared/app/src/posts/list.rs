@@ -85,20 +85,16 @@ impl Posts {
 
     /// A partition whose posts are sorted by their ids, and so by when they were drafted.
     async fn by_id(&self, partition: String, filter: &PostFilter, page: &PageRequest) -> Result<PageView<PostListItem>> {
-        let after: Option<PostId> = page.position()?;
-        let after = after.map(|position| position.sort_key());
-        let pages = Pages { partition, prefix: "POST#", after, order: Order::Descending, limit: page.limit };
+        let pages = Pages { prefix: "POST#", ..page.pages::<PostId>(partition, Order::Descending)? };
         let (posts, next) = walk(&self.store, pages, |post: &PostSummary| post.id, |post| filter.keeps(post)).await?;
-        Ok(view(posts, next.as_ref()))
+        Ok(PageView::new(posts, next))
     }
 
     /// A partition whose posts are sorted by when they were published.
     async fn by_time(&self, partition: String, filter: &PostFilter, page: &PageRequest) -> Result<PageView<PostListItem>> {
-        let after: Option<Published> = page.position()?;
-        let after = after.map(|position| position.sort_key());
-        let pages = Pages { partition, prefix: "", after, order: Order::Descending, limit: page.limit };
+        let pages = page.pages::<Published>(partition, Order::Descending)?;
         let (posts, next) = walk(&self.store, pages, position, |post| filter.keeps(post)).await?;
-        Ok(view(posts, next.as_ref()))
+        Ok(PageView::new(posts, next))
     }
 
     /// All published posts; one query a page, and one more where a page crosses the turn of a year.
@@ -124,15 +120,11 @@ impl Posts {
             }
         }
         let next = posts.last().map(position).filter(|_| more);
-        Ok(view(posts, next.as_ref()))
+        Ok(PageView::new(posts, next))
     }
 }
 
 /// Where a published post stands.
 fn position(post: &PostSummary) -> Published {
     Published { at: post.published_at.unwrap_or(post.created_at), id: post.id }
-}
-
-fn view(posts: Vec<PostSummary>, next: Option<&impl Position>) -> PageView<PostListItem> {
-    PageView { items: posts.into_iter().map(PostListItem::from).collect(), next_cursor: next.map(Position::cursor) }
 }

@@ -39,8 +39,8 @@ impl Posts {
             };
             let earlier = self.store.page::<RevisionSummary>(pages).await?;
             revisions.extend(earlier.items);
-            let next_cursor = revisions.last().filter(|_| earlier.more).map(|revision| revision.number().cursor());
-            Ok(PageView { items: revisions.into_iter().map(RevisionListItem::from).collect(), next_cursor })
+            let next = revisions.last().filter(|_| earlier.more).map(RevisionSummary::number);
+            Ok(PageView::new(revisions, next))
         })
     }
 
