@@ -43,7 +43,7 @@ impl Feeds {
     /// [`Error::Invalid`] for a wrong cursor, [`Error::Unauthenticated`], [`Error::Forbidden`].
     pub fn read<'a>(&'a self, call: &'a Call, page: &'a PageRequest) -> BoxFuture<'a, Result<PageView<PostListItem>>> {
         Box::pin(async move {
-            let me = policy::require(&call.principal, Action::Follow, call.principal.user_id())?;
+            let me = policy::require(&call.principal, Action::ReadFeed, call.principal.user_id())?;
             let limit = page.limit;
             let mut last: Option<Published> = page.position()?;
             let mut posts: Vec<PostSummary> = Vec::new();

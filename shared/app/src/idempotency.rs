@@ -74,6 +74,8 @@ fn may_be_a_repetition(error: &Error) -> bool {
         | Error::Contended => true,
         Error::Unauthenticated(_)
         | Error::Forbidden(_)
+        | Error::EmailUnverified
+        | Error::InsufficientScope(_)
         | Error::IdempotencyKeyReused
         | Error::EditWindowClosed
         | Error::CommentDeleted

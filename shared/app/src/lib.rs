@@ -15,6 +15,7 @@ pub mod input;
 mod jwt;
 pub mod keys;
 pub mod moderation;
+mod opaque;
 pub mod outbox;
 pub mod page;
 mod password;

@@ -8,7 +8,6 @@ use quire_domain::{
     admins::Admins,
     error::Credentials,
     id::{SessionId, UserId},
-    policy::Role,
     signing::TOKEN_SECONDS,
     text::{Email, Password, Username},
     user::{Credential, User},
@@ -16,30 +15,26 @@ use quire_domain::{
 use quire_store::{Claim, Commit, Key, Store};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
-use uuid::Uuid;
 
 use crate::{
     Call,
     change::ATTEMPTS,
     input::{Fields, Input},
-    keys::Signer,
     password,
     ports::KeyVault,
-    tokens::{Claims, Issuer},
+    tokens::{Issuer, TokenIssuer},
 };
 
 /// Seconds that a session lasts.
 const SESSION_SECONDS: i64 = 30 * 24 * 60 * 60;
-/// Who the tokens are for: clients of this API's own sign-in (RFC 9068 wants a client).
-const CLIENT_ID: &str = "quire";
 
 /// The use cases of sessions.
 #[derive(Clone)]
 pub struct Sessions {
     store: Store,
-    signer: Signer,
-    issuer: Arc<Issuer>,
+    tokens: TokenIssuer,
     first_admin: Option<UserId>,
+    wants_verified_email: bool,
 }
 
 /// What a person sends to sign in.
@@ -87,10 +82,10 @@ fn expose<S: Serializer>(token: &SecretString, serializer: S) -> Result<S::Ok, S
 }
 
 impl Sessions {
-    /// Sessions whose tokens are signed by keys of `vault`. While there is no admin, `first_admin` becomes one by signing in.
-    pub fn new(store: Store, vault: Arc<dyn KeyVault>, issuer: Issuer, first_admin: Option<UserId>) -> Self {
-        let signer = Signer::new(store.clone(), vault);
-        Self { store, signer, issuer: Arc::new(issuer), first_admin }
+    /// Sessions whose tokens are signed by keys of `vault`. While there is no admin, `first_admin` becomes one by signing in. Where a
+    /// verified e-mail address is wanted, accounts without one may read and not write.
+    pub fn new(store: Store, vault: Arc<dyn KeyVault>, issuer: Issuer, first_admin: Option<UserId>, wants_verified_email: bool) -> Self {
+        Self { tokens: TokenIssuer::new(store.clone(), vault, issuer), store, first_admin, wants_verified_email }
     }
 
     /// Signs in with a password. Nothing is recorded for a repeated request: the reply holds a secret.
@@ -123,24 +118,13 @@ impl Sessions {
             }
             let user = first_admin.as_ref().map_or(user, |(admin, _)| admin);
             let session = user.sign_in(SessionId::generate(now), SESSION_SECONDS, now)?;
-            let claims = Claims {
-                iss: self.issuer.issuer.clone(),
-                aud: self.issuer.audience.clone(),
-                sub: user.id.to_string(),
-                client_id: CLIENT_ID.into(),
-                iat: now.seconds(),
-                nbf: now.seconds(),
-                exp: now.seconds() + TOKEN_SECONDS,
-                jti: Uuid::new_v4().to_string(),
-                sid: session.id.to_string(),
-                roles: user.roles.iter().map(Role::to_string).collect(),
-            };
-            let token = self.signer.sign(&claims, &call.trace, now).await?;
+            let access = user.access(self.wants_verified_email);
+            let token = self.tokens.issue((user.id, user.roles.clone(), access), Some(session.id), &call.trace, now).await?;
             self.store.commit(commit.create(&session)).await?;
             Ok(SessionView {
                 session_id: session.id,
                 user_id: user.id,
-                access_token: token.into(),
+                access_token: token,
                 token_type: "Bearer",
                 expires_in: TOKEN_SECONDS,
                 created_at: session.created_at,

@@ -7,18 +7,27 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use quire_domain::{
     Error, Result, Timestamp,
     error::Credentials,
-    id::UserId,
+    event::Trace,
+    id::{SessionId, UserId},
     limits,
-    policy::{Principal, Role},
-    signing::{CACHE_SECONDS, KeySet, SKEW_SECONDS},
+    policy::{Access, Principal, Roles},
+    signing::{CACHE_SECONDS, KeySet, SKEW_SECONDS, TOKEN_SECONDS},
 };
 use quire_store::Store;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use crate::{jwt, keys};
+use crate::{
+    jwt,
+    keys::{self, Signer},
+    ports::KeyVault,
+};
 
 /// Media type of an access token in its header (RFC 9068, section 2.1).
 pub(crate) const TOKEN_TYPE: &str = "at+jwt";
+/// Who the tokens are for: clients of this API's own sign-in (RFC 9068 wants a client).
+const CLIENT_ID: &str = "quire";
 /// Seconds between two looks for a key that is not known.
 const REFETCH_SECONDS: i64 = 60;
 
@@ -36,14 +45,62 @@ pub struct Issuer {
 pub(crate) struct Claims {
     pub(crate) iss: String,
     pub(crate) aud: String,
-    pub(crate) sub: String,
+    pub(crate) sub: UserId,
     pub(crate) client_id: String,
     pub(crate) iat: i64,
     pub(crate) nbf: i64,
     pub(crate) exp: i64,
     pub(crate) jti: String,
-    pub(crate) sid: String,
-    pub(crate) roles: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) sid: Option<SessionId>,
+    pub(crate) roles: Roles,
+    /// Stands there if it is false (OpenID Connect Core 1.0, section 5.1).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) email_verified: Option<bool>,
+    /// Stands there if the token was made of an API token (RFC 9068, section 2.2.3).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) scope: Option<String>,
+}
+
+/// Makes access tokens.
+#[derive(Clone)]
+pub(crate) struct TokenIssuer {
+    signer: Signer,
+    issuer: Arc<Issuer>,
+}
+
+impl TokenIssuer {
+    pub(crate) fn new(store: Store, vault: Arc<dyn KeyVault>, issuer: Issuer) -> Self {
+        Self { signer: Signer::new(store, vault), issuer: Arc::new(issuer) }
+    }
+
+    /// A token for what `principal` may do, in a session if there is one.
+    pub(crate) async fn issue(
+        &self,
+        (id, roles, access): (UserId, Roles, Access),
+        session: Option<SessionId>,
+        trace: &Trace,
+        now: Timestamp,
+    ) -> Result<SecretString> {
+        let claims = Claims {
+            iss: self.issuer.issuer.clone(),
+            aud: self.issuer.audience.clone(),
+            sub: id,
+            client_id: CLIENT_ID.into(),
+            iat: now.seconds(),
+            nbf: now.seconds(),
+            exp: now.seconds() + TOKEN_SECONDS,
+            jti: Uuid::new_v4().to_string(),
+            sid: session,
+            roles,
+            email_verified: (access == Access::Unverified).then_some(false),
+            scope: match access {
+                Access::Full | Access::Unverified => None,
+                Access::Scoped(scopes) => Some(scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" ")),
+            },
+        };
+        Ok(self.signer.sign(&claims, trace, now).await?.into())
+    }
 }
 
 /// Tells who a bearer token belongs to, with public keys from the table that are kept for five minutes.
@@ -91,7 +148,7 @@ impl Tokens {
             let Some(kid) = header.kid.filter(|_| is_ours) else { return Err(invalid()) };
             let key = self.key(&kid, now).await?.ok_or_else(invalid)?;
             let claims = jsonwebtoken::decode::<Claims>(token, &key, &self.validation()).map_err(|_| invalid())?.claims;
-            principal(&claims).ok_or_else(invalid)
+            principal(claims).ok_or_else(invalid)
         })
     }
 
@@ -131,8 +188,13 @@ fn decoding_key(keys: &KeySet, kid: &str, now: Timestamp) -> Result<Option<Decod
     key.transpose().map_err(|error| Error::internal("reading a public key", error))
 }
 
-fn principal(claims: &Claims) -> Option<Principal> {
-    let id: UserId = claims.sub.parse().ok()?;
-    let roles = claims.roles.iter().map(|role| role.parse::<Role>()).collect::<Result<_, _>>().ok()?;
-    Some(Principal::User { id, roles })
+fn principal(claims: Claims) -> Option<Principal> {
+    let Claims { sub: id, roles, email_verified, scope, .. } = claims;
+    let access = match (email_verified, scope) {
+        (None | Some(true), None) => Access::Full,
+        (Some(false), None) => Access::Unverified,
+        (None | Some(true), Some(scope)) => Access::Scoped(scope.split(' ').map(str::parse).collect::<Result<_, _>>().ok()?),
+        (Some(false), Some(_)) => return None,
+    };
+    Some(Principal::User { id, roles, access })
 }

@@ -8,7 +8,7 @@ use quire_domain::{
     error::{Credentials, Kind},
     event::EventData,
     id::UserId,
-    policy::Roles,
+    policy::{self, Action, Roles},
     user::{User, UserPatch},
 };
 use quire_store::{Claim, Commit, Key, Store};
@@ -76,7 +76,7 @@ impl UserChanges {
 
     /// Commits what `decide` makes of the account that asks and of the account that it is about, and gives both.
     async fn change(&self, call: &Call, id: UserId, precondition: &Precondition, decide: &Decision<'_>) -> Result<(User, User)> {
-        let caller = call.principal.user_id().ok_or(Error::Unauthenticated(Credentials::Missing))?;
+        let caller = policy::reaches(&call.principal, Action::EditUser)?;
         for _ in 0..ATTEMPTS {
             let (by, before) = if caller == id {
                 let user: Option<User> = self.store.get(Key::user(id)).await?;

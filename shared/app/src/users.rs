@@ -172,7 +172,20 @@ pub struct UserView {
 
 impl UserView {
     pub(crate) fn of(user: User, principal: &Principal) -> Self {
-        let User { id, username, email, display_name, bio, roles, is_active, created_at, updated_at, erasure_requested_at: _, version } = user;
+        let User {
+            id,
+            username,
+            email,
+            email_verified_at: _,
+            display_name,
+            bio,
+            roles,
+            is_active,
+            created_at,
+            updated_at,
+            erasure_requested_at: _,
+            version,
+        } = user;
         let email = policy::allows(principal, Action::SeeEmail, Some(id)).then_some(email);
         Self { user_id: id, username, email, display_name, bio, is_active, roles, created_at, updated_at, version }
     }
@@ -207,7 +220,7 @@ impl Registrations {
                     .claim(Claim::Username(user.username.clone()), &user.id)
                     .claim(Claim::Email(user.email.clone()), &user.id)
                     .emit([registered]);
-                let own = Principal::User { id: user.id, roles: user.roles.clone() };
+                let own = Principal::user(user.id, user.roles.clone());
                 Ok((UserView::of(user, &own), commit))
             };
             commit_once(&self.store, call, "register-user", &input.registration, decision).await

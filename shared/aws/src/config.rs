@@ -29,6 +29,9 @@ pub enum ConfigError {
     /// A variable that should be a number is none.
     #[error("the environment variable {0} is not a number")]
     Number(String),
+    /// A variable that should be true or false is neither.
+    #[error("the environment variable {0} is neither true nor false")]
+    Flag(String),
     /// The file that `AWS_CA_BUNDLE` names cannot be used.
     #[error("AWS_CA_BUNDLE cannot be used")]
     CaBundle(#[source] Box<dyn Error + Send + Sync>),
@@ -60,6 +63,14 @@ impl Environment {
     /// [`ConfigError`], with its name.
     pub fn number(self, name: &str) -> Result<u32, ConfigError> {
         self.get(name)?.parse().map_err(|_| ConfigError::Number(name.to_owned()))
+    }
+
+    /// A variable of the template that is `true` or `false`.
+    ///
+    /// # Errors
+    /// [`ConfigError`], with its name.
+    pub fn flag(self, name: &str) -> Result<bool, ConfigError> {
+        self.get(name)?.parse().map_err(|_| ConfigError::Flag(name.to_owned()))
     }
 
     /// Configuration for every AWS client of this process: region, credentials and endpoint from the environment and from nowhere

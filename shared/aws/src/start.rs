@@ -33,12 +33,12 @@ impl Setup {
         Ok(Self { environment, aws: environment.aws()? })
     }
 
-    /// The table (`TABLE_NAME`).
+    /// The table (`TABLE_NAME`, `AUDIT_DAYS`).
     ///
     /// # Errors
-    /// [`MissingVariable`].
-    pub fn store(&self) -> Result<Store, MissingVariable> {
-        Ok(Store::new(&self.aws, self.environment.get("TABLE_NAME")?))
+    /// [`ConfigError`], with the name of what is wrong.
+    pub fn store(&self) -> Result<Store, ConfigError> {
+        Ok(Store::new(&self.aws, self.environment.get("TABLE_NAME")?, self.environment.number("AUDIT_DAYS")?))
     }
 
     /// Whose tokens are ours (`ISSUER`, `AUDIENCE`).
@@ -61,8 +61,8 @@ impl Setup {
     /// Verifies tokens of [`Setup::issuer`].
     ///
     /// # Errors
-    /// [`MissingVariable`].
-    pub fn tokens(&self) -> Result<Tokens, MissingVariable> {
+    /// [`ConfigError`], with the name of what is wrong.
+    pub fn tokens(&self) -> Result<Tokens, ConfigError> {
         Ok(Tokens::new(self.store()?, self.issuer()?))
     }
 }

@@ -274,7 +274,7 @@ mod tests {
     }
 
     fn user(role: Role) -> Principal {
-        Principal::User { id: UserId::generate(at(0)), roles: [role].into() }
+        Principal::user(UserId::generate(at(0)), [role].into())
     }
 
     fn post(status: PostStatus) -> Post {
@@ -296,7 +296,7 @@ mod tests {
     }
 
     fn author(comment: &Comment) -> Principal {
-        Principal::User { id: comment.author_id, roles: [Role::Commenter].into() }
+        Principal::user(comment.author_id, [Role::Commenter].into())
     }
 
     #[test]
@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn an_unapproved_comment_is_seen_by_its_author_and_by_editors() {
         let comment = written();
-        let author = Principal::User { id: comment.author_id, roles: [].into() };
+        let author = Principal::user(comment.author_id, [].into());
         assert!(comment.is_seen_by(&author) && comment.is_seen_by(&user(Role::Editor)));
         assert!(!comment.is_seen_by(&user(Role::Author)) && !comment.is_seen_by(&Principal::Anonymous));
     }

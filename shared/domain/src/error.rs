@@ -2,7 +2,10 @@
 
 use std::error::Error as StdError;
 
-use crate::{policy::Action, post::Status};
+use crate::{
+    policy::{Action, Scope},
+    post::Status,
+};
 
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -50,6 +53,12 @@ pub enum Error {
     /// The principal may not do this.
     #[error("the principal may not {0:?}")]
     Forbidden(Action),
+    /// The principal may do this once it has shown that its e-mail address is its own.
+    #[error("the e-mail address is not verified")]
+    EmailUnverified,
+    /// The principal may do this, but not with this API token; with one that has the scope, if there is one.
+    #[error("the token has not the scope for this")]
+    InsufficientScope(Option<Scope>),
     /// The thing does not exist, or the principal may not know that it does.
     #[error("no such {0:?}")]
     NotFound(Kind),

@@ -59,7 +59,7 @@ mod tests {
     fn one_follows_others_and_for_oneself_only() {
         let at = Timestamp::from_millis(0);
         let (me, other) = (UserId::generate(at), UserId::generate(at));
-        let principal = Principal::User { id: me, roles: [Role::Reader].into() };
+        let principal = Principal::user(me, [Role::Reader].into());
         assert_eq!(Follow::begin(&principal, other, me, at).unwrap(), Follow { user_id: other, follower_id: me, created_at: at });
         assert!(matches!(Follow::begin(&principal, other, other, at), Err(Error::Forbidden(Action::Follow))));
         assert!(matches!(Follow::begin(&principal, me, me, at), Err(Error::Invalid(_))));

@@ -25,6 +25,11 @@ macro_rules! ids {
                 Self(new_v7(now))
             }
 
+            /// The id with this raw value.
+            pub fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
             /// The raw value.
             pub fn uuid(self) -> Uuid {
                 self.0
@@ -60,6 +65,10 @@ ids! {
     CommentId,
     /// Names an event.
     EventId,
+    /// Names an API token of a user.
+    ApiTokenId,
+    /// Names an entry of the audit trail; later ones sort later.
+    AuditId,
 }
 
 fn new_v7(now: Timestamp) -> Uuid {

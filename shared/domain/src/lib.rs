@@ -2,6 +2,7 @@
 //! that returns the changed entities and the events that follow from them.
 
 pub mod admins;
+pub mod audit;
 pub mod change;
 pub mod comment;
 pub mod counts;

@@ -63,6 +63,102 @@ impl fmt::Display for Role {
 /// The roles of one account.
 pub type Roles = BTreeSet<Role>;
 
+/// A part of what an account may do, that it lets a machine do with an API token. No scope reaches accounts, sessions, tokens and factors:
+/// whoever finds a token cannot make more of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Scope {
+    /// See posts that are not published.
+    #[serde(rename = "posts:read")]
+    PostsRead,
+    /// Write posts.
+    #[serde(rename = "posts:write")]
+    PostsWrite,
+    /// See comments that are not approved.
+    #[serde(rename = "comments:read")]
+    CommentsRead,
+    /// Write comments.
+    #[serde(rename = "comments:write")]
+    CommentsWrite,
+    /// Decide who sees comments.
+    #[serde(rename = "comments:moderate")]
+    CommentsModerate,
+    /// Read the feed.
+    #[serde(rename = "engagement:read")]
+    EngagementRead,
+    /// React and follow.
+    #[serde(rename = "engagement:write")]
+    EngagementWrite,
+    /// List accounts and see e-mail addresses.
+    #[serde(rename = "users:read")]
+    UsersRead,
+    /// Read the audit trail.
+    #[serde(rename = "audit:read")]
+    AuditRead,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Self; 9] = [
+        Self::PostsRead,
+        Self::PostsWrite,
+        Self::CommentsRead,
+        Self::CommentsWrite,
+        Self::CommentsModerate,
+        Self::EngagementRead,
+        Self::EngagementWrite,
+        Self::UsersRead,
+        Self::AuditRead,
+    ];
+
+    /// The scope's name in the API and in tokens (RFC 6749, section 3.3).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PostsRead => "posts:read",
+            Self::PostsWrite => "posts:write",
+            Self::CommentsRead => "comments:read",
+            Self::CommentsWrite => "comments:write",
+            Self::CommentsModerate => "comments:moderate",
+            Self::EngagementRead => "engagement:read",
+            Self::EngagementWrite => "engagement:write",
+            Self::UsersRead => "users:read",
+            Self::AuditRead => "audit:read",
+        }
+    }
+}
+
+/// The text names no scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not a scope")]
+pub struct InvalidScope;
+
+impl FromStr for Scope {
+    type Err = InvalidScope;
+
+    fn from_str(text: &str) -> Result<Self, InvalidScope> {
+        Self::ALL.into_iter().find(|scope| scope.name() == text).ok_or(InvalidScope)
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// The scopes of one API token.
+pub type Scopes = BTreeSet<Scope>;
+
+/// How much of what its roles allow an account may do with the token that it shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// All of it.
+    Full,
+    /// Reading, and what concerns the account itself: nobody has shown yet that the e-mail address is theirs.
+    Unverified,
+    /// What these scopes name, and whatever everybody may.
+    Scoped(Scopes),
+}
+
 /// Who makes a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Principal {
@@ -74,12 +170,19 @@ pub enum Principal {
         id: UserId,
         /// Its roles when its token was made.
         roles: Roles,
+        /// How much of what they allow the token allows.
+        access: Access,
     },
     /// One of Quire's own workers.
     System,
 }
 
 impl Principal {
+    /// An account that may do all that its roles allow.
+    pub fn user(id: UserId, roles: Roles) -> Self {
+        Self::User { id, roles, access: Access::Full }
+    }
+
     /// The account, if there is one.
     pub fn user_id(&self) -> Option<UserId> {
         match self {
@@ -120,17 +223,97 @@ pub enum Action {
     ModerateComment,
     /// React to a post.
     React,
-    /// Follow an account, and read the feed of those that one follows.
+    /// Follow an account.
     Follow,
+    /// Read the posts of those whom one follows.
+    ReadFeed,
+    /// List the sessions of an account and end them.
+    ManageSessions,
+    /// Make API tokens, list them and revoke them.
+    ManageTokens,
+    /// Turn the second factor on and off.
+    ManageSecondFactor,
+    /// Read who did what.
+    ReadAudit,
+}
+
+impl Action {
+    /// The scope that lets a machine do this, if any does.
+    pub fn scope(self) -> Option<Scope> {
+        match self {
+            Self::SeeEmail | Self::ListUsers => Some(Scope::UsersRead),
+            Self::DraftPost | Self::EditPost => Some(Scope::PostsWrite),
+            Self::SeeUnpublishedPost => Some(Scope::PostsRead),
+            Self::Comment | Self::EditComment | Self::DeleteComment => Some(Scope::CommentsWrite),
+            Self::SeeUnapprovedComment => Some(Scope::CommentsRead),
+            Self::ModerateComment => Some(Scope::CommentsModerate),
+            Self::React | Self::Follow => Some(Scope::EngagementWrite),
+            Self::ReadFeed => Some(Scope::EngagementRead),
+            Self::ReadAudit => Some(Scope::AuditRead),
+            Self::EditUser | Self::SwitchUser | Self::AssignRoles | Self::ManageSessions | Self::ManageTokens | Self::ManageSecondFactor => None,
+        }
+    }
+
+    /// Whether an account may do this whose e-mail address is not verified.
+    fn is_open_to_unverified(self) -> bool {
+        match self {
+            Self::SeeEmail
+            | Self::EditUser
+            | Self::SeeUnpublishedPost
+            | Self::SeeUnapprovedComment
+            | Self::ReadFeed
+            | Self::ManageSessions
+            | Self::ManageSecondFactor => true,
+            Self::ListUsers
+            | Self::SwitchUser
+            | Self::AssignRoles
+            | Self::DraftPost
+            | Self::EditPost
+            | Self::Comment
+            | Self::EditComment
+            | Self::DeleteComment
+            | Self::ModerateComment
+            | Self::React
+            | Self::Follow
+            | Self::ManageTokens
+            | Self::ReadAudit => false,
+        }
+    }
 }
 
 /// Whether `principal` may do `action` to something of `owner`'s.
 pub fn allows(principal: &Principal, action: Action, owner: Option<UserId>) -> bool {
-    let (id, roles) = match principal {
-        Principal::Anonymous => return false,
-        Principal::System => return true,
-        Principal::User { id, roles } => (*id, roles),
-    };
+    match principal {
+        Principal::Anonymous => false,
+        Principal::System => true,
+        Principal::User { id, roles, access } => has_access(access, action).is_ok() && has_role(*id, roles, action, owner),
+    }
+}
+
+/// Whether the principal's token reaches as far as `action`, whatever its roles; its account.
+///
+/// # Errors
+/// [`Error::Unauthenticated`], [`Error::EmailUnverified`], [`Error::InsufficientScope`].
+pub fn reaches(principal: &Principal, action: Action) -> Result<UserId> {
+    match principal {
+        Principal::User { id, access, .. } => has_access(access, action).map(|()| *id),
+        Principal::Anonymous | Principal::System => Err(Error::Unauthenticated(Credentials::Missing)),
+    }
+}
+
+fn has_access(access: &Access, action: Action) -> Result<()> {
+    match access {
+        Access::Full => Ok(()),
+        Access::Unverified if action.is_open_to_unverified() => Ok(()),
+        Access::Unverified => Err(Error::EmailUnverified),
+        Access::Scoped(scopes) => match action.scope() {
+            Some(scope) if scopes.contains(&scope) => Ok(()),
+            scope => Err(Error::InsufficientScope(scope)),
+        },
+    }
+}
+
+fn has_role(id: UserId, roles: &Roles, action: Action, owner: Option<UserId>) -> bool {
     let own = owner == Some(id);
     let has = |role: Role| roles.contains(&role);
     match action {
@@ -145,19 +328,21 @@ pub fn allows(principal: &Principal, action: Action, owner: Option<UserId>) -> b
         Action::DeleteComment => own || has(Role::Editor),
         Action::ModerateComment => has(Role::Editor),
         Action::React => has(Role::Reader),
-        Action::Follow => own && has(Role::Reader),
+        Action::Follow | Action::ReadFeed => own && has(Role::Reader),
+        Action::ManageSessions | Action::ManageTokens | Action::ManageSecondFactor => own,
+        Action::ReadAudit => has(Role::Admin),
     }
 }
 
 /// The account that does `action`.
 ///
 /// # Errors
-/// [`Error::Unauthenticated`] for nobody in particular, [`Error::Forbidden`] for somebody who may not.
+/// [`Error::Unauthenticated`] for nobody in particular, [`Error::Forbidden`] for somebody who may not, [`Error::EmailUnverified`] or
+/// [`Error::InsufficientScope`] for somebody who may, but not with this token.
 pub fn require(principal: &Principal, action: Action, owner: Option<UserId>) -> Result<UserId> {
-    match principal.user_id() {
-        None => Err(Error::Unauthenticated(Credentials::Missing)),
-        Some(_) if !allows(principal, action, owner) => Err(Error::Forbidden(action)),
-        Some(id) => Ok(id),
+    match principal {
+        Principal::User { id, roles, .. } if !has_role(*id, roles, action, owner) => Err(Error::Forbidden(action)),
+        Principal::User { .. } | Principal::Anonymous | Principal::System => reaches(principal, action),
     }
 }
 
@@ -172,7 +357,7 @@ mod tests {
         let (me, other) = (UserId::generate(Timestamp::from_millis(0)), UserId::generate(Timestamp::from_millis(1)));
         let actions = [EditComment, DeleteComment, ModerateComment, React, Follow];
         for role in Role::ALL {
-            let principal = Principal::User { id: me, roles: [role].into() };
+            let principal = Principal::user(me, [role].into());
             let (reader, commenter, editor) = (role == Role::Reader, role == Role::Commenter, role == Role::Editor);
             let own = [commenter, true, editor, reader, reader];
             let others = [false, editor, editor, reader, false];
@@ -180,6 +365,48 @@ mod tests {
             assert_eq!(actions.map(|action| allows(&principal, action, Some(other))), others, "{role}");
         }
         assert!(actions.iter().all(|action| !allows(&Principal::Anonymous, *action, Some(me))));
+    }
+
+    /// Every action: what a token that is not a whole one can do with all roles at most.
+    #[test]
+    fn tokens_narrow_roles_and_never_widen_them() {
+        use Action::{
+            AssignRoles, Comment, DeleteComment, DraftPost, EditComment, EditPost, EditUser, Follow, ListUsers, ManageSecondFactor, ManageSessions,
+            ManageTokens, ModerateComment, React, ReadAudit, ReadFeed, SeeEmail, SeeUnapprovedComment, SeeUnpublishedPost, SwitchUser,
+        };
+        let me = UserId::generate(Timestamp::from_millis(0));
+        let with = |roles: &[Role], access| Principal::User { id: me, roles: roles.iter().copied().collect(), access };
+        let personal = [EditUser, ManageSessions, ManageSecondFactor];
+        let reading = [SeeEmail, SeeUnpublishedPost, SeeUnapprovedComment, ReadFeed];
+        let other = [
+            ListUsers,
+            SwitchUser,
+            AssignRoles,
+            DraftPost,
+            EditPost,
+            Comment,
+            EditComment,
+            DeleteComment,
+            ModerateComment,
+            React,
+            Follow,
+            ManageTokens,
+            ReadAudit,
+        ];
+        for action in personal.into_iter().chain(reading).chain(other) {
+            assert!(require(&with(&Role::ALL, Access::Full), action, Some(me)).is_ok(), "{action:?}");
+            let unverified = require(&with(&Role::ALL, Access::Unverified), action, Some(me));
+            assert_eq!(unverified.is_ok(), personal.contains(&action) || reading.contains(&action), "{action:?}");
+            assert!(matches!(unverified, Ok(_) | Err(Error::EmailUnverified)), "{action:?}");
+            let every = Access::Scoped(Scope::ALL.into());
+            assert_eq!(require(&with(&Role::ALL, every.clone()), action, Some(me)).is_ok(), action.scope().is_some(), "{action:?}");
+            let none = require(&with(&Role::ALL, Access::Scoped(Scopes::new())), action, Some(me));
+            assert!(matches!(none, Err(Error::InsufficientScope(scope)) if scope == action.scope()), "{action:?}");
+            for role in Role::ALL {
+                let (whole, scoped) = (with(&[role], Access::Full), with(&[role], every.clone()));
+                assert!(allows(&whole, action, Some(me)) || !allows(&scoped, action, Some(me)), "{role} {action:?}");
+            }
+        }
     }
 
     /// role × action × (own, other's): which of the two each single role allows.
@@ -200,7 +427,7 @@ mod tests {
             (Admin, [(DraftPost, (false, false)), (EditPost, (false, false)), (Comment, (false, false))]),
         ];
         for (role, cases) in table {
-            let principal = Principal::User { id: me, roles: [role].into() };
+            let principal = Principal::user(me, [role].into());
             for (action, expected) in cases.into_iter().chain(always_own).chain(for_admins) {
                 let expected = match (role, action) {
                     (Admin, SeeEmail | EditUser | ListUsers | SwitchUser | AssignRoles) | (Editor, SeeUnpublishedPost | SeeUnapprovedComment) => {

@@ -367,7 +367,7 @@ mod tests {
     }
 
     fn user(roles: &[Role]) -> Principal {
-        Principal::User { id: UserId::generate(at(0)), roles: roles.iter().copied().collect() }
+        Principal::user(UserId::generate(at(0)), roles.iter().copied().collect())
     }
 
     fn draft_of(author: &Principal) -> Post {

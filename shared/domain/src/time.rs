@@ -43,6 +43,11 @@ impl Timestamp {
         self.zoned().map_or(1970, |time| time.year())
     }
 
+    /// The calendar year and month in UTC.
+    pub fn month(self) -> (i16, i8) {
+        self.zoned().map_or((1970, 1), |time| (time.year(), time.month()))
+    }
+
     fn zoned(self) -> Option<jiff::Zoned> {
         jiff::Timestamp::from_millisecond(self.0).ok().map(|time| time.to_zoned(jiff::tz::TimeZone::UTC))
     }

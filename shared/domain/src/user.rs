@@ -9,7 +9,7 @@ use crate::{
     error::{Credentials, Error, Result},
     event::EventData,
     id::{SessionId, UserId},
-    policy::{self, Action, Principal, Role, Roles},
+    policy::{self, Access, Action, Principal, Role, Roles},
     text::{Bio, DisplayName, Email, Username},
 };
 
@@ -23,6 +23,9 @@ pub struct User {
     pub username: Username,
     /// Unique among all accounts; shown to the account itself and to admins only.
     pub email: Email,
+    /// Since when it is known that the address is the account's own.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub email_verified_at: Option<Timestamp>,
     /// How it wants to be called.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub display_name: Option<DisplayName>,
@@ -108,6 +111,7 @@ impl User {
             id,
             username,
             email,
+            email_verified_at: None,
             display_name,
             bio,
             roles,
@@ -139,7 +143,12 @@ impl User {
         if !self.is_active {
             return Err(Error::Unauthenticated(Credentials::InvalidToken));
         }
-        Ok(Principal::User { id: self.id, roles: self.roles.clone() })
+        Ok(Principal::user(self.id, self.roles.clone()))
+    }
+
+    /// How much a token of the account's own allows.
+    pub fn access(&self, wants_verified_email: bool) -> Access {
+        if wants_verified_email && self.email_verified_at.is_none() { Access::Unverified } else { Access::Full }
     }
 
     /// Whether this is one of the admins: an account that is switched off is none, whatever its roles.
@@ -160,9 +169,11 @@ impl User {
             policy::require(&principal, Action::SwitchUser, Some(self.id))?;
         }
         let before = self.clone();
+        let email = email.unwrap_or(before.email);
         let after = Self {
             username: username.unwrap_or(before.username),
-            email: email.unwrap_or(before.email),
+            email_verified_at: before.email_verified_at.filter(|_| email == self.email),
+            email,
             display_name: display_name.apply(before.display_name),
             bio: bio.apply(before.bio),
             is_active,

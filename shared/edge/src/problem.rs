@@ -120,6 +120,19 @@ impl From<Error> for Problem {
             Error::Invalid(errors) => Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-input", "The input is not valid") },
             Error::Unauthenticated(credentials) => Self::unauthenticated(credentials),
             Error::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", "You may not do this"),
+            Error::EmailUnverified => Self::new(StatusCode::FORBIDDEN, "email-unverified", "Verify your e-mail address first"),
+            Error::InsufficientScope(scope) => {
+                // RFC 6750, section 3.1.
+                let challenge = match scope {
+                    Some(scope) => format!("Bearer realm=\"quire\", error=\"insufficient_scope\", scope=\"{scope}\""),
+                    None => "Bearer realm=\"quire\", error=\"insufficient_scope\"".to_owned(),
+                };
+                let problem = Self::new(StatusCode::FORBIDDEN, "insufficient-scope", "The API token is not for this");
+                match HeaderValue::from_str(&challenge) {
+                    Ok(challenge) => problem.with_header(header::WWW_AUTHENTICATE, challenge),
+                    Err(_) => problem,
+                }
+            }
             Error::NotFound(Kind::User) => Self::new(StatusCode::NOT_FOUND, "user-not-found", "There is no such user"),
             Error::NotFound(Kind::Post) => Self::new(StatusCode::NOT_FOUND, "post-not-found", "There is no such post"),
             Error::NotFound(Kind::Revision) => Self::new(StatusCode::NOT_FOUND, "revision-not-found", "There is no such revision"),

@@ -12,9 +12,10 @@ use aws_sdk_dynamodb::{
 use futures::future::BoxFuture;
 use quire_domain::{
     Error, Timestamp,
+    audit::{AuditData, AuditEvent},
     event::{Consumer, Event, EventData, Trace},
     follow::FeedEntry,
-    id::{EventId, UserId},
+    id::{AuditId, EventId, UserId},
     limits,
 };
 use serde::{Deserialize, Serialize};
@@ -30,14 +31,15 @@ use crate::{
 /// Requests in one `BatchWriteItem` (its quota).
 const BATCH_WRITES: usize = 25;
 
-/// Entities with their version conditions, uniqueness claims, events and, if given, the idempotency record or the marker of
-/// an effect: all of it is written or nothing is. At most 100 items and 4 MB (quota of `TransactWriteItems`).
+/// Entities with their version conditions, uniqueness claims, events, entries of the audit trail and, if given, the idempotency record or
+/// the marker of an effect: all of it is written or nothing is. At most 100 items and 4 MB (quota of `TransactWriteItems`).
 #[derive(Debug)]
 pub struct Commit {
     now: Timestamp,
     actor: Option<UserId>,
     trace: Trace,
     writes: Vec<Write>,
+    audits: Vec<(Option<UserId>, AuditData)>,
     broken: Option<serde_dynamo::Error>,
 }
 
@@ -111,7 +113,7 @@ enum OnCondition {
 impl Commit {
     /// An empty commit for a request of `actor` at `now`.
     pub fn new(actor: Option<UserId>, trace: Trace, now: Timestamp) -> Self {
-        Self { now, actor, trace, writes: Vec::new(), broken: None }
+        Self { now, actor, trace, writes: Vec::new(), audits: Vec::new(), broken: None }
     }
 
     /// Writes an entity that must not exist yet.
@@ -224,6 +226,29 @@ impl Commit {
         self
     }
 
+    /// Enters what was done, to the account `subject` if it was done to one, into the audit trail.
+    #[must_use]
+    pub fn audit(mut self, subject: Option<UserId>, data: AuditData) -> Self {
+        self.audits.push((subject, data));
+        self
+    }
+
+    fn with_trail(mut self, days: u32) -> Self {
+        for (subject, data) in std::mem::take(&mut self.audits) {
+            let entry = AuditEvent {
+                id: AuditId::generate(self.now),
+                occurred_at: self.now,
+                actor: self.actor,
+                subject,
+                correlation_id: self.trace.correlation_id.clone(),
+                data,
+                expires_at: self.now.seconds() + i64::from(days) * 24 * 60 * 60,
+            };
+            self = self.create(&entry);
+        }
+        self
+    }
+
     /// Records what the use case returns, for requests that repeat this one.
     #[must_use]
     pub fn record(mut self, scope: &IdempotencyScope<'_>, fingerprint: String, outcome: String) -> Self {
@@ -286,6 +311,7 @@ impl Store {
     /// [`CommitError`], after which nothing has changed except where it says so.
     pub fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<(), CommitError>> {
         Box::pin(async move {
+            let commit = commit.with_trail(self.audit_days);
             if let Some(error) = commit.broken {
                 return Err(CommitError::Broken(error.into()));
             }

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use quire_domain::{
     Timestamp,
     admins::Admins,
+    audit::AuditEvent,
     comment::Comment,
     cursor::{Followed, Published},
     follow::{FeedEntry, Follow},
@@ -210,6 +211,16 @@ impl Entity for Follow {
 impl Entity for FeedEntry {
     fn key(&self) -> Key {
         Key::feed_entry(self.user_id, Published { at: self.published_at, id: self.post_id })
+    }
+}
+
+impl Entity for AuditEvent {
+    fn key(&self) -> Key {
+        Key::audit(self.occurred_at, self.id)
+    }
+
+    fn listings(&self) -> Vec<Listing> {
+        self.subject.map(|subject| Listing::new(Key::audit_of(subject, self.id), self)).into_iter().collect()
     }
 }
 

@@ -6,7 +6,7 @@ use quire_domain::{
     cursor::{Followed, Position, Published, Reacted},
     details::{Language, Tag},
     event::Consumer,
-    id::{CommentId, EventId, PostId, SessionId, UserId},
+    id::{AuditId, CommentId, EventId, PostId, SessionId, UserId},
     policy::Role,
     post::Status,
     rate::Caller,
@@ -225,6 +225,16 @@ impl Key {
         Self::new(caller, window.to_string())
     }
 
+    /// An entry of the audit trail, among all of its month.
+    pub fn audit(at: Timestamp, id: AuditId) -> Self {
+        Self::new(Self::audited_in(at.month()), id.to_string())
+    }
+
+    /// An entry of the audit trail, among those about one account.
+    pub fn audit_of(subject: UserId, id: AuditId) -> Self {
+        Self::new(Self::audited(subject), id.to_string())
+    }
+
     /// The public half of a signing key.
     pub fn public_key(generation: u32) -> Self {
         Self::new(Self::PUBLIC_KEYS, format!("{generation:010}"))
@@ -330,6 +340,16 @@ impl Key {
     /// Partition of the feed of one account.
     pub fn feed(user: UserId) -> String {
         format!("FEED#{user}")
+    }
+
+    /// Partition of the audit trail in one month.
+    pub fn audited_in((year, month): (i16, i8)) -> String {
+        format!("AUDIT#{year:04}-{month:02}")
+    }
+
+    /// Partition of the audit trail of one account.
+    pub fn audited(subject: UserId) -> String {
+        format!("AUDIT#{subject}")
     }
 
     /// Partition of one shard of the outbox.

@@ -20,11 +20,12 @@ use aws_types::SdkConfig;
 pub struct Store {
     client: Client,
     table: String,
+    audit_days: u32,
 }
 
 impl Store {
-    /// The table called `table`.
-    pub fn new(config: &SdkConfig, table: impl Into<String>) -> Self {
-        Self { client: Client::new(config), table: table.into() }
+    /// The table called `table`, whose audit trail is kept for so many days.
+    pub fn new(config: &SdkConfig, table: impl Into<String>, audit_days: u32) -> Self {
+        Self { client: Client::new(config), table: table.into(), audit_days }
     }
 }

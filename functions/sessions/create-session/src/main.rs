@@ -21,7 +21,7 @@ fn route(setup: &Setup) -> Result<Route, BoxError> {
         none if none.is_empty() => None,
         id => Some(id.parse().map_err(|error| format!("FIRST_ADMIN {error}"))?),
     };
-    let sessions = Sessions::new(setup.store()?, Arc::new(vault), setup.issuer()?, first_admin);
+    let sessions = Sessions::new(setup.store()?, Arc::new(vault), setup.issuer()?, first_admin, setup.environment.flag("REQUIRE_VERIFIED_EMAIL")?);
     Ok(Route::public(Router::new().route("/api/v1/sessions", post(handle)).with_state(sessions)).with_rates(setup.rates()?))
 }
 

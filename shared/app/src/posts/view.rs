@@ -231,7 +231,7 @@ mod tests {
         let (excerpt, language) = (Excerpt::parse("E").ok(), Language::parse("en").ok());
         let details = Details { excerpt, tags: Tags::default(), cover_url: address.clone(), language, canonical_url: address };
         let draft = Draft { title: Title::parse("T").unwrap(), content: Content::default(), slug: None, details };
-        let author = Principal::User { id: UserId::generate(now), roles: [Role::Author].into() };
+        let author = Principal::user(UserId::generate(now), [Role::Author].into());
         let (post, _) = Post::draft(&author, draft, PostId::generate(now), now).unwrap();
         let post = Post { publish_at: Some(now), published_at: Some(now), ..post };
         let all = |fields: &[&str]| fields.iter().map(|field| (*field).to_owned()).collect::<BTreeSet<_>>();

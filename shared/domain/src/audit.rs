@@ -1,0 +1,181 @@
+//! The audit trail: who did what to whom, for those who must answer for it. It names accounts by their ids, and holds no secret, no
+//! address and no content.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Timestamp,
+    comment::Status,
+    id::{ApiTokenId, AuditId, CommentId, PostId, SessionId, UserId},
+    policy::{Roles, Scope},
+};
+
+/// What was done. The serialised form is `{"type": "session.created", "data": {…}}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
+pub enum AuditData {
+    /// Somebody signed in.
+    #[serde(rename = "session.created")]
+    SessionCreated {
+        /// The session.
+        session_id: SessionId,
+        /// How the account was proved.
+        method: SignInMethod,
+    },
+    /// Somebody failed to sign in. There may be no such account.
+    #[serde(rename = "session.refused")]
+    SessionRefused {
+        /// Why.
+        reason: Refusal,
+    },
+    /// Sessions were ended by their owner, by a new password or by an admin.
+    #[serde(rename = "session.revoked")]
+    SessionRevoked {
+        /// The session; all of the account's if none is named.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        session_id: Option<SessionId>,
+    },
+    /// A refresh token came again after its successor was in use; the session was ended.
+    #[serde(rename = "session.reused")]
+    SessionReused {
+        /// The session.
+        session_id: SessionId,
+    },
+    /// An account has other roles.
+    #[serde(rename = "user.roles-changed")]
+    RolesChanged {
+        /// The roles from now on.
+        roles: Roles,
+    },
+    /// An account was switched on or off.
+    #[serde(rename = "user.status-changed")]
+    StatusChanged {
+        /// Whether it is active from now on.
+        is_active: bool,
+    },
+    /// An account has another e-mail address.
+    #[serde(rename = "user.email-changed")]
+    EmailChanged {},
+    /// An account has shown that its e-mail address is its own.
+    #[serde(rename = "user.email-verified")]
+    EmailVerified {},
+    /// An account has another password.
+    #[serde(rename = "user.password-changed")]
+    PasswordChanged {},
+    /// An account is to be erased.
+    #[serde(rename = "user.erasure-requested")]
+    ErasureRequested {},
+    /// An account at another provider signs in to this one from now on.
+    #[serde(rename = "identity.linked")]
+    IdentityLinked {
+        /// Name of the provider.
+        provider: String,
+    },
+    /// An API token was made.
+    #[serde(rename = "api-token.created")]
+    ApiTokenCreated {
+        /// The token.
+        token_id: ApiTokenId,
+        /// What it is for.
+        scopes: BTreeSet<Scope>,
+    },
+    /// An API token was revoked.
+    #[serde(rename = "api-token.revoked")]
+    ApiTokenRevoked {
+        /// The token.
+        token_id: ApiTokenId,
+    },
+    /// The second factor was turned on.
+    #[serde(rename = "second-factor.enabled")]
+    SecondFactorEnabled {},
+    /// The second factor was turned off.
+    #[serde(rename = "second-factor.disabled")]
+    SecondFactorDisabled {},
+    /// A recovery code was used instead of the second factor.
+    #[serde(rename = "second-factor.recovered")]
+    SecondFactorRecovered {},
+    /// A moderator decided who sees a comment.
+    #[serde(rename = "comment.moderated")]
+    CommentModerated {
+        /// The post it is on.
+        post_id: PostId,
+        /// The comment.
+        comment_id: CommentId,
+        /// What became of it.
+        status: Status,
+    },
+}
+
+/// How an account was proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignInMethod {
+    /// With its password.
+    Password,
+    /// With its password and the second factor.
+    SecondFactor,
+    /// At another provider.
+    Provider,
+}
+
+/// Why nobody was signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// The name and the password do not belong to an active account.
+    WrongPassword,
+    /// The second factor was wrong.
+    WrongCode,
+    /// There were too many failures before.
+    Throttled,
+}
+
+impl AuditData {
+    /// The name of what was done, as `type` says it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::SessionCreated { .. } => "session.created",
+            Self::SessionRefused { .. } => "session.refused",
+            Self::SessionRevoked { .. } => "session.revoked",
+            Self::SessionReused { .. } => "session.reused",
+            Self::RolesChanged { .. } => "user.roles-changed",
+            Self::StatusChanged { .. } => "user.status-changed",
+            Self::EmailChanged {} => "user.email-changed",
+            Self::EmailVerified {} => "user.email-verified",
+            Self::PasswordChanged {} => "user.password-changed",
+            Self::ErasureRequested {} => "user.erasure-requested",
+            Self::IdentityLinked { .. } => "identity.linked",
+            Self::ApiTokenCreated { .. } => "api-token.created",
+            Self::ApiTokenRevoked { .. } => "api-token.revoked",
+            Self::SecondFactorEnabled {} => "second-factor.enabled",
+            Self::SecondFactorDisabled {} => "second-factor.disabled",
+            Self::SecondFactorRecovered {} => "second-factor.recovered",
+            Self::CommentModerated { .. } => "comment.moderated",
+        }
+    }
+}
+
+/// One entry of the trail. It is written in the transaction of what it tells of, and never changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditEvent {
+    /// Names the entry; later ones sort later.
+    pub id: AuditId,
+    /// When it was done.
+    pub occurred_at: Timestamp,
+    /// Who did it, if an account did.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub actor: Option<UserId>,
+    /// The account that it was done to, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub subject: Option<UserId>,
+    /// The request that it came from.
+    pub correlation_id: String,
+    /// What was done.
+    #[serde(flatten)]
+    pub data: AuditData,
+    /// Epoch seconds after which the entry is no longer kept; the table's attribute for time to live.
+    pub expires_at: i64,
+}
