@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Timestamp,
-    id::{CommentId, EventId, PostId, UserId},
+    id::{ApiTokenId, CommentId, EventId, PostId, SessionId, UserId},
     moderation::Reason,
+    text::Email,
 };
 
 /// What happened. The serialised form is `{"type": "comment.created", "data": {…}}`.
@@ -23,6 +24,64 @@ pub enum EventData {
     UserErasureRequested {
         /// The account.
         user_id: UserId,
+    },
+    /// Somebody asked to show that an e-mail address is theirs. There may be no such account.
+    #[serde(rename = "user.email-verification-requested")]
+    EmailVerificationRequested {
+        /// The address.
+        email: Email,
+    },
+    /// Somebody asked for another password. There may be no such account.
+    #[serde(rename = "user.password-reset-requested")]
+    PasswordResetRequested {
+        /// The address.
+        email: Email,
+    },
+    /// An account has another password.
+    #[serde(rename = "user.password-changed")]
+    PasswordChanged {
+        /// The account.
+        user_id: UserId,
+    },
+    /// An account has another e-mail address.
+    #[serde(rename = "user.email-changed")]
+    EmailChanged {
+        /// The account.
+        user_id: UserId,
+        /// The address that it had, which is told.
+        former: Email,
+    },
+    /// A refresh token came again after its successor was in use: somebody else may have it. The session was ended.
+    #[serde(rename = "session.reused")]
+    SessionReused {
+        /// The account.
+        user_id: UserId,
+        /// The session.
+        session_id: SessionId,
+    },
+    /// An account turned its second factor on or off.
+    #[serde(rename = "user.second-factor-changed")]
+    SecondFactorChanged {
+        /// The account.
+        user_id: UserId,
+        /// Whether it is on from now on.
+        is_enabled: bool,
+    },
+    /// An account made an API token.
+    #[serde(rename = "api-token.created")]
+    ApiTokenCreated {
+        /// The account.
+        user_id: UserId,
+        /// The token.
+        token_id: ApiTokenId,
+    },
+    /// An account at another provider signs in to this one from now on.
+    #[serde(rename = "identity.linked")]
+    IdentityLinked {
+        /// The account.
+        user_id: UserId,
+        /// Name of the provider.
+        provider: String,
     },
     /// A post was drafted, or is a draft again.
     #[serde(rename = "post.drafted")]
@@ -144,6 +203,14 @@ impl EventData {
             Self::PostPublished { .. } => &[Consumer::FanOutPost],
             Self::UserRegistered { .. }
             | Self::UserErasureRequested { .. }
+            | Self::EmailVerificationRequested { .. }
+            | Self::PasswordResetRequested { .. }
+            | Self::PasswordChanged { .. }
+            | Self::EmailChanged { .. }
+            | Self::SessionReused { .. }
+            | Self::SecondFactorChanged { .. }
+            | Self::ApiTokenCreated { .. }
+            | Self::IdentityLinked { .. }
             | Self::PostDrafted { .. }
             | Self::PostScheduled { .. }
             | Self::PostUpdated { .. }
