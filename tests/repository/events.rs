@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// Function → status of its reply, or the whole result of one that is no route.
-const RESULTS: [(&str, Result<u64, &str>); 41] = [
+const RESULTS: [(&str, Result<u64, &str>); 45] = [
     ("check-health", Ok(204)),
     ("create-comment", Ok(401)),
     ("create-post", Ok(401)),
@@ -16,6 +16,8 @@ const RESULTS: [(&str, Result<u64, &str>); 41] = [
     ("delete-follower", Ok(401)),
     ("delete-post", Ok(401)),
     ("delete-reaction", Ok(401)),
+    ("delete-session", Ok(401)),
+    ("delete-sessions", Ok(401)),
     ("delete-user", Ok(401)),
     ("fan-out-post", Err(r#"{"batchItemFailures":[]}"#)),
     ("get-comment", Ok(404)),
@@ -32,11 +34,13 @@ const RESULTS: [(&str, Result<u64, &str>); 41] = [
     ("list-posts", Ok(200)),
     ("list-reactions", Ok(404)),
     ("list-revisions", Ok(401)),
+    ("list-sessions", Ok(401)),
     ("list-tags", Ok(200)),
     ("list-users", Ok(401)),
     ("moderate-comment", Err(r#"{"batchItemFailures":[]}"#)),
     ("put-follower", Ok(401)),
     ("put-reaction", Ok(401)),
+    ("refresh-session", Ok(401)),
     ("refuse-request", Ok(405)),
     ("register-user", Ok(201)),
     ("relay-outbox", Err(r#"{"batchItemFailures":[]}"#)),

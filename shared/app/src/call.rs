@@ -1,8 +1,11 @@
 //! What every use case is told of the request behind it.
 
+use std::net::IpAddr;
+
 use quire_domain::{
     Timestamp,
     event::{Event, Trace},
+    id::SessionId,
     limits,
     policy::Principal,
 };
@@ -12,6 +15,8 @@ use quire_domain::{
 pub struct Call {
     /// Who asks.
     pub principal: Principal,
+    /// The session that the principal's token was given in.
+    pub session: Option<SessionId>,
     /// The time of the request, for every decision in it.
     pub now: Timestamp,
     /// Ties the request to what it sets in motion.
@@ -23,8 +28,17 @@ pub struct Call {
 impl Call {
     /// A worker's call for an event: the same trace, by the system itself.
     pub fn for_event(event: &Event, now: Timestamp) -> Self {
-        Self { principal: Principal::System, now, trace: event.trace.clone(), idempotency_key: None }
+        Self { principal: Principal::System, session: None, now, trace: event.trace.clone(), idempotency_key: None }
     }
+}
+
+/// Where a request came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Its address, by the gateway's word.
+    pub address: IpAddr,
+    /// What it says it is, coarsely, such as `Firefox on Linux`.
+    pub device: Option<String>,
 }
 
 /// An `Idempotency-Key`: 1 to 255 visible ASCII characters.

@@ -73,6 +73,7 @@ fn may_be_a_repetition(error: &Error) -> bool {
         | Error::VersionMismatch
         | Error::Contended => true,
         Error::Unauthenticated(_)
+        | Error::TooManyAttempts(_)
         | Error::Forbidden(_)
         | Error::EmailUnverified
         | Error::InsufficientScope(_)

@@ -30,5 +30,5 @@ pub mod tokens;
 pub mod user_changes;
 pub mod users;
 
-pub use call::{Call, IdempotencyKey};
+pub use call::{Call, Client, IdempotencyKey};
 pub use quire_domain::{Error, Result};

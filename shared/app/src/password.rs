@@ -2,7 +2,7 @@
 
 use argon2::{
     Argon2,
-    password_hash::{PasswordHasher, PasswordVerifier},
+    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
 use quire_domain::{Error, Result, text::Password};
 
@@ -22,6 +22,14 @@ pub(crate) fn matches(password: &Password, hash: &str) -> bool {
     Argon2::default().verify_password(password.expose().as_bytes(), hash).is_ok()
 }
 
+/// Whether a hash was made with other parameters than hashes are made with now.
+pub(crate) fn is_outdated(hash: &str) -> bool {
+    match (PasswordHash::new(hash), PasswordHash::new(NOBODY)) {
+        (Ok(hash), Ok(present)) => (&hash.algorithm, &hash.version, &hash.params) != (&present.algorithm, &present.version, &present.params),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,6 +40,15 @@ mod tests {
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         assert!(matches(&Password::typed(&"correct horse".into()), &hash));
         assert!(!matches(&Password::typed(&"correct horsf".into()), &hash));
+    }
+
+    #[test]
+    fn a_hash_with_other_parameters_is_outdated_and_still_matches() {
+        let password = Password::typed(&"correct horse battery".into());
+        assert!(!is_outdated(NOBODY) && !is_outdated(&hash(&password).unwrap()) && !is_outdated("no hash"));
+        let weaker = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, argon2::Params::new(8192, 1, 1, None).unwrap());
+        let weaker = weaker.hash_password(password.expose().as_bytes()).unwrap().to_string();
+        assert!(is_outdated(&weaker) && matches(&password, &weaker), "{weaker}");
     }
 
     #[test]

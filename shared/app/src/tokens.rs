@@ -103,6 +103,15 @@ impl TokenIssuer {
     }
 }
 
+/// What a bearer token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bearer {
+    /// Whose it is, and what it allows.
+    pub principal: Principal,
+    /// The session that it was given in.
+    pub session: Option<SessionId>,
+}
+
 /// Tells who a bearer token belongs to, with public keys from the table that are kept for five minutes.
 #[derive(Clone)]
 pub struct Tokens {
@@ -137,29 +146,16 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] for every token that is not wholly right; the table's.
-    pub fn verify<'a>(&'a self, token: &'a str, now: Timestamp) -> BoxFuture<'a, Result<Principal>> {
+    pub fn verify<'a>(&'a self, token: &'a str, now: Timestamp) -> BoxFuture<'a, Result<Bearer>> {
         Box::pin(async move {
             let invalid = || Error::Unauthenticated(Credentials::InvalidToken);
             if token.len() > limits::TOKEN_BYTES {
                 return Err(invalid());
             }
-            let header = jsonwebtoken::decode_header(token).map_err(|_| invalid())?;
-            let is_ours = header.alg == Algorithm::ES256 && header.typ.as_deref().is_some_and(|typ| typ.eq_ignore_ascii_case(TOKEN_TYPE));
-            let Some(kid) = header.kid.filter(|_| is_ours) else { return Err(invalid()) };
+            let kid = kid(token).ok_or_else(invalid)?;
             let key = self.key(&kid, now).await?.ok_or_else(invalid)?;
-            let claims = jsonwebtoken::decode::<Claims>(token, &key, &self.validation()).map_err(|_| invalid())?.claims;
-            principal(claims).ok_or_else(invalid)
+            bearer(token, &key, &self.issuer).ok_or_else(invalid)
         })
-    }
-
-    fn validation(&self) -> Validation {
-        let mut validation = Validation::new(Algorithm::ES256);
-        validation.leeway = SKEW_SECONDS.unsigned_abs();
-        validation.validate_nbf = true;
-        validation.set_issuer(&[&self.issuer.issuer]);
-        validation.set_audience(&[&self.issuer.audience]);
-        validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
-        validation
     }
 
     /// The key with this `kid`. One that is not known is looked for at most once a minute.
@@ -188,13 +184,28 @@ fn decoding_key(keys: &KeySet, kid: &str, now: Timestamp) -> Result<Option<Decod
     key.transpose().map_err(|error| Error::internal("reading a public key", error))
 }
 
-fn principal(claims: Claims) -> Option<Principal> {
-    let Claims { sub: id, roles, email_verified, scope, .. } = claims;
+/// The key that a token names, if its header is one of ours.
+pub(crate) fn kid(token: &str) -> Option<String> {
+    let header = jsonwebtoken::decode_header(token).ok()?;
+    let is_ours = header.alg == Algorithm::ES256 && header.typ.is_some_and(|typ| typ.eq_ignore_ascii_case(TOKEN_TYPE));
+    // What must be understood is not (RFC 7515, section 4.1.11).
+    header.kid.filter(|_| is_ours && header.crit.is_none())
+}
+
+/// What a token says, if it is wholly right.
+pub(crate) fn bearer(token: &str, key: &DecodingKey, issuer: &Issuer) -> Option<Bearer> {
+    let mut validation = Validation::new(Algorithm::ES256);
+    validation.leeway = SKEW_SECONDS.unsigned_abs();
+    validation.validate_nbf = true;
+    validation.set_issuer(&[&issuer.issuer]);
+    validation.set_audience(&[&issuer.audience]);
+    validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
+    let Claims { sub: id, sid, roles, email_verified, scope, .. } = jsonwebtoken::decode(token, key, &validation).ok()?.claims;
     let access = match (email_verified, scope) {
         (None | Some(true), None) => Access::Full,
         (Some(false), None) => Access::Unverified,
         (None | Some(true), Some(scope)) => Access::Scoped(scope.split(' ').map(str::parse).collect::<Result<_, _>>().ok()?),
         (Some(false), Some(_)) => return None,
     };
-    Some(Principal::User { id, roles, access })
+    Some(Bearer { principal: Principal::User { id, roles, access }, session: sid })
 }

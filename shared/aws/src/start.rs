@@ -7,6 +7,7 @@ use quire_app::{
     rates::Rates,
     tokens::{Issuer, Tokens},
 };
+use quire_domain::session::Lifetimes;
 use quire_store::Store;
 
 use crate::{Environment, MissingVariable, config::ConfigError};
@@ -47,6 +48,15 @@ impl Setup {
     /// [`MissingVariable`].
     pub fn issuer(&self) -> Result<Issuer, MissingVariable> {
         Ok(Issuer { issuer: self.environment.get("ISSUER")?, audience: self.environment.get("AUDIENCE")? })
+    }
+
+    /// How long sessions last (`SESSION_DAYS`, `SESSION_IDLE_DAYS`).
+    ///
+    /// # Errors
+    /// [`ConfigError`], with the name of what is wrong.
+    pub fn lifetimes(&self) -> Result<Lifetimes, ConfigError> {
+        let seconds = |name| self.environment.number(name).map(|days| i64::from(days) * 24 * 60 * 60);
+        Ok(Lifetimes { session: seconds("SESSION_DAYS")?, idle: seconds("SESSION_IDLE_DAYS")? })
     }
 
     /// Quotas of writes a minute (`WRITES_PER_MINUTE`, `ANONYMOUS_WRITES_PER_MINUTE`).

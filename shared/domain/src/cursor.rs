@@ -5,7 +5,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use crate::{
     Timestamp,
     details::Tag,
-    id::{CommentId, PostId, UserId},
+    id::{CommentId, PostId, SessionId, UserId},
     limits,
     reaction::Kind,
     revision::RevisionNumber,
@@ -71,6 +71,17 @@ impl Position for PostId {
 
     fn from_sort_key(key: &str) -> Option<Self> {
         key.strip_prefix("POST#")?.parse().ok()
+    }
+}
+
+/// A position among one account's sessions, newest first.
+impl Position for SessionId {
+    fn sort_key(&self) -> String {
+        format!("SESSION#{self}")
+    }
+
+    fn from_sort_key(key: &str) -> Option<Self> {
+        key.strip_prefix("SESSION#")?.parse().ok()
     }
 }
 

@@ -39,6 +39,8 @@ pub enum Kind {
     Comment,
     /// A way to react.
     Reaction,
+    /// A session.
+    Session,
 }
 
 /// Every failure of a use case.
@@ -50,6 +52,9 @@ pub enum Error {
     /// No valid credentials came with the request.
     #[error("the caller is not signed in: {0}")]
     Unauthenticated(Credentials),
+    /// There were too many failures to sign in; the next try may be made in so many seconds.
+    #[error("there were too many failures to sign in")]
+    TooManyAttempts(i64),
     /// The principal may not do this.
     #[error("the principal may not {0:?}")]
     Forbidden(Action),
@@ -126,6 +131,9 @@ pub enum Credentials {
     /// The name and the password do not belong to an active account.
     #[error("wrong name or password")]
     WrongPassword,
+    /// The refresh token is malformed, forged, used before, or of a session that is over.
+    #[error("invalid refresh token")]
+    InvalidRefreshToken,
 }
 
 impl Error {

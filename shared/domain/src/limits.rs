@@ -60,5 +60,19 @@ pub const TOKEN_BYTES: usize = 4096;
 pub const IDEMPOTENCY_SECONDS: i64 = 24 * 60 * 60;
 /// Seconds that the marker of an effect is kept: longer than a message can live in a queue and then in its dead-letter queue.
 pub const EFFECT_SECONDS: i64 = 60 * 24 * 60 * 60;
+/// Bytes of a `User-Agent` that are looked at.
+pub const USER_AGENT_BYTES: usize = 512;
+/// Seconds in which a refresh token that was used gets the same successor again.
+pub const REFRESH_REPLAY_SECONDS: i64 = 10;
+/// Failures to sign in to one name before tries must wait.
+pub const SIGN_IN_FAILURES: u64 = 5;
+/// Failures to sign in from one address before tries must wait.
+pub const SIGN_IN_ADDRESS_FAILURES: u64 = 20;
+/// Seconds that a try to sign in must wait, most.
+pub const SIGN_IN_WAIT_SECONDS: i64 = 15 * 60;
+/// Seconds without a try after which failures to sign in are forgotten.
+pub const SIGN_IN_MEMORY_SECONDS: i64 = 24 * 60 * 60;
+/// Seconds that an address from which an account has signed in is known.
+pub const SIGN_IN_KNOWN_SECONDS: i64 = 30 * 24 * 60 * 60;
 /// Seconds of the window that a quota of writes is for.
 pub const RATE_SECONDS: i64 = 60;

@@ -8,7 +8,7 @@ use crate::{
     change::Change,
     error::{Credentials, Error, Result},
     event::EventData,
-    id::{SessionId, UserId},
+    id::UserId,
     policy::{self, Access, Action, Principal, Role, Roles},
     text::{Bio, DisplayName, Email, Username},
 };
@@ -87,22 +87,6 @@ pub struct Credential {
     pub version: u64,
 }
 
-/// A sign-in that lasts until it expires or is revoked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Session {
-    /// Names the session; the `sid` of its access tokens.
-    pub id: SessionId,
-    /// The account that signed in.
-    pub user_id: UserId,
-    /// When it signed in.
-    pub created_at: Timestamp,
-    /// When the session ends. Compared, not left to the table's time to live.
-    pub expires: Timestamp,
-    /// Counts changes, from 1.
-    pub version: u64,
-}
-
 impl User {
     /// Opens an account with the roles that new accounts have.
     pub fn register(registration: Registration, roles: Roles, id: UserId, now: Timestamp) -> (Self, EventData) {
@@ -122,17 +106,6 @@ impl User {
             version: 1,
         };
         (user, EventData::UserRegistered { user_id: id })
-    }
-
-    /// Starts a session of `lifetime` seconds for somebody who has given the right password.
-    ///
-    /// # Errors
-    /// The same error as for a wrong password if the account is not active.
-    pub fn sign_in(&self, id: SessionId, lifetime: i64, now: Timestamp) -> Result<Session> {
-        if !self.is_active {
-            return Err(Error::Unauthenticated(Credentials::WrongPassword));
-        }
-        Ok(Session { id, user_id: self.id, created_at: now, expires: now.plus_seconds(lifetime), version: 1 })
     }
 
     /// The account as it acts now, whatever its token says of it.

@@ -4,8 +4,11 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderName, header, request::Parts},
 };
-use quire_app::{Call, Error, IdempotencyKey, tokens::Tokens};
-use quire_domain::{Timestamp, error::Credentials, event::Trace, policy::Principal};
+use quire_app::{
+    Call, Client, Error, IdempotencyKey,
+    tokens::{Bearer, Tokens},
+};
+use quire_domain::{Timestamp, device, error::Credentials, event::Trace, limits, policy::Principal};
 
 use crate::{layer::header_text, problem::Problem, quota};
 
@@ -20,6 +23,20 @@ pub struct Anyone(pub Call);
 /// A call by a signed-in account.
 #[derive(Debug, Clone)]
 pub struct SignedIn(pub Call);
+
+/// Where the request came from.
+#[derive(Debug, Clone)]
+pub struct Origin(pub Client);
+
+impl<S: Sync> FromRequestParts<S> for Origin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let text = header_text(&parts.headers, &header::USER_AGENT).unwrap_or_default();
+        let device = device::name(text.get(..limits::USER_AGENT_BYTES).unwrap_or(text));
+        Ok(Self(Client { address: quota::address(parts), device }))
+    }
+}
 
 impl<S: Sync> FromRequestParts<S> for Public {
     type Rejection = Problem;
@@ -36,13 +53,14 @@ impl<S: Sync> FromRequestParts<S> for Anyone {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let mut call = call(parts, Principal::Anonymous)?;
-        let principal = principal(parts, &call).await;
-        if let Ok(principal) = &principal {
+        let bearer = bearer(parts, &call).await;
+        if let Ok(Some(Bearer { principal, session })) = &bearer {
             call.principal = principal.clone();
+            call.session = *session;
         }
         // Whoever shows a wrong token is counted by address.
         quota::count(parts, &call).await?;
-        principal?;
+        bearer?;
         Ok(Self(call))
     }
 }
@@ -71,19 +89,19 @@ fn call(parts: &Parts, principal: Principal) -> Result<Call, Problem> {
         (Some(_), Some(_)) => return Err(Problem::malformed("Idempotency-Key must stand once")),
     };
     let trace = parts.extensions.get::<Trace>().cloned().unwrap_or_else(|| quire_telemetry::trace(None, None));
-    Ok(Call { principal, now: Timestamp::now(), trace, idempotency_key })
+    Ok(Call { principal, session: None, now: Timestamp::now(), trace, idempotency_key })
 }
 
-/// Whose token came along.
-async fn principal(parts: &Parts, call: &Call) -> Result<Principal, Problem> {
-    let Some(token) = bearer(parts)? else { return Ok(Principal::Anonymous) };
+/// What the token that came along says, if there is one.
+async fn bearer(parts: &Parts, call: &Call) -> Result<Option<Bearer>, Problem> {
+    let Some(token) = token(parts)? else { return Ok(None) };
     // `Route::with_tokens` puts them there; a route without it lets nobody in.
     let tokens = parts.extensions.get::<Tokens>().ok_or_else(|| Error::internal("verifying a token", "the route has no tokens"))?;
-    Ok(tokens.verify(token, call.now).await?)
+    Ok(Some(tokens.verify(token, call.now).await?))
 }
 
 /// The token of `Authorization: Bearer …` (RFC 6750, section 2.1); another scheme or a second header is a wrong token.
-fn bearer(parts: &Parts) -> Result<Option<&str>, Problem> {
+fn token(parts: &Parts) -> Result<Option<&str>, Problem> {
     let invalid = || Problem::from(Error::Unauthenticated(Credentials::InvalidToken));
     let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
     if values.next().is_none() {

@@ -24,11 +24,11 @@ use quire_aws::{BoxError, Setup};
 use layer::Negotiation;
 
 pub use body::{Body, Patch};
-pub use call::{Anyone, Public, SignedIn};
+pub use call::{Anyone, Origin, Public, SignedIn};
 pub use params::{FollowerId, Id, Query};
 pub use precondition::{IfMatch, IfNoneExists};
 pub use problem::{Problem, Result};
-pub use reply::{Created, Entity, List, Moved, Selected};
+pub use reply::{Created, Entity, List, Moved, Once, Selected};
 
 /// A route and what it wants ready before its first request.
 pub struct Route {

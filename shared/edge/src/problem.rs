@@ -109,6 +109,7 @@ impl Problem {
         match credentials {
             Credentials::Missing => problem("sign-in-required", "Sign in first", "Bearer realm=\"quire\""),
             Credentials::InvalidToken => problem("invalid-token", "The access token is not valid", "Bearer realm=\"quire\", error=\"invalid_token\""),
+            Credentials::InvalidRefreshToken => problem("invalid-refresh-token", "The refresh token is not valid", "Bearer realm=\"quire\""),
             Credentials::WrongPassword => problem("wrong-password", "The name or the password is wrong", "Bearer realm=\"quire\""),
         }
     }
@@ -119,6 +120,10 @@ impl From<Error> for Problem {
         match error {
             Error::Invalid(errors) => Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-input", "The input is not valid") },
             Error::Unauthenticated(credentials) => Self::unauthenticated(credentials),
+            Error::TooManyAttempts(seconds) => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-attempts", "There were too many failures to sign in")
+                    .with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
+            }
             Error::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", "You may not do this"),
             Error::EmailUnverified => Self::new(StatusCode::FORBIDDEN, "email-unverified", "Verify your e-mail address first"),
             Error::InsufficientScope(scope) => {
@@ -138,6 +143,7 @@ impl From<Error> for Problem {
             Error::NotFound(Kind::Revision) => Self::new(StatusCode::NOT_FOUND, "revision-not-found", "There is no such revision"),
             Error::NotFound(Kind::Comment) => Self::new(StatusCode::NOT_FOUND, "comment-not-found", "There is no such comment"),
             Error::NotFound(Kind::Reaction) => Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here"),
+            Error::NotFound(Kind::Session) => Self::new(StatusCode::NOT_FOUND, "session-not-found", "There is no such session"),
             Error::UsernameTaken => Self::new(StatusCode::CONFLICT, "username-taken", "The username is taken"),
             Error::EmailTaken => Self::new(StatusCode::CONFLICT, "email-taken", "There is an account with this e-mail address"),
             Error::LastAdmin => Self::new(StatusCode::CONFLICT, "last-admin", "The last admin must stay one"),

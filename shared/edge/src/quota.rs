@@ -55,7 +55,7 @@ pub(crate) async fn count(parts: &Parts, call: &Call) -> Result<(), Problem> {
 }
 
 /// Where the request came from, by the gateway's word: what a client says of itself can be anything. Events that say nothing share a quota.
-fn address(parts: &Parts) -> IpAddr {
+pub(crate) fn address(parts: &Parts) -> IpAddr {
     let source = match parts.extensions.get::<RequestContext>() {
         Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
         _ => None,

@@ -65,6 +65,16 @@ impl<T: Versioned + Wire + Serialize> IntoResponse for Entity<T> {
     }
 }
 
+/// 200 with a view that has no versions and is kept by nobody.
+#[derive(Debug)]
+pub struct Once<T>(pub T);
+
+impl<T: Wire + Serialize> IntoResponse for Once<T> {
+    fn into_response(self) -> Response {
+        Document::reply(StatusCode::OK, &self.0)
+    }
+}
+
 /// 200 with some members of an entity, and a tag that no other selection has.
 #[derive(Debug)]
 pub struct Selected<T>(pub T, pub Selection);

@@ -6,7 +6,7 @@ use quire_app::{
     page::PageView,
     posts::{PostListItem, PostReplacement, PostView, RevisionListItem, RevisionView},
     reactions::ReactionView,
-    sessions::{NewSession, SessionView},
+    sessions::{NewSession, SessionRefresh, SessionSummaryView, SessionView},
     tags::TagView,
     users::{NewUser, RoleReplacement, UserReplacement, UserView},
 };
@@ -53,6 +53,8 @@ wire! {
     PageView<UserView> => "page", v1::UserPage;
     NewSession => "session", v1::NewSession;
     SessionView => "session", v1::Session;
+    SessionRefresh => "session", v1::SessionRefresh;
+    PageView<SessionSummaryView> => "page", v1::SessionPage;
     Draft => "post", v1::NewPost;
     PostReplacement => "post", v1::PostReplacement;
     PostView => "post", v1::Post;

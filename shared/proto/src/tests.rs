@@ -50,6 +50,10 @@ fn cases() -> Vec<Case> {
     });
     let reaction = json!({"postId": "p1", "userId": "u2", "kind": "like", "createdAt": TIME});
     let follow = json!({"userId": "u1", "followerId": "u2", "createdAt": TIME});
+    let session = json!({
+        "sessionId": "s1", "device": "Firefox on Linux", "isCurrent": false, "createdAt": TIME, "lastUsedAt": LATER, "refreshExpiresAt": LATER,
+        "expiresAt": LATER,
+    });
     let tag = json!({"tag": "rust", "postCount": 12});
     let count = json!({"kind": "like", "count": 3});
     let wrong = json!({"pointer": "/title", "detail": "is required"});
@@ -62,7 +66,11 @@ fn cases() -> Vec<Case> {
         case::<NewSession>(json!({"username": "ada", "password": "correct horse"})),
         case::<Session>(json!({
             "sessionId": "s1", "userId": "u1", "accessToken": "a.b.c", "tokenType": "Bearer", "expiresIn": 900, "createdAt": TIME, "expiresAt": LATER,
+            "refreshToken": "qrt_x", "refreshExpiresAt": LATER,
         })),
+        case::<SessionRefresh>(json!({"refreshToken": "qrt_x"})),
+        case::<SessionSummary>(session.clone()),
+        page::<SessionPage>(session),
         case::<Post>(and(&summary, json!({"content": "# Hello", "contentHtml": "<h1>Hello</h1>", "commentCount": 7, "reactions": [count, count]}))),
         case::<PostSummary>(summary.clone()),
         page::<PostPage>(summary),
@@ -266,8 +274,9 @@ fn secrets_are_not_in_debug_output() {
     let secret = "correct horse";
     let user: NewUser = serde_json::from_value(json!({"username": "ada", "password": secret})).unwrap();
     let sign_in: NewSession = serde_json::from_value(json!({"username": "ada", "password": secret})).unwrap();
-    let session: Session = serde_json::from_value(json!({"accessToken": secret})).unwrap();
-    let output = format!("{user:?} {sign_in:?} {session:?}");
+    let session: Session = serde_json::from_value(json!({"accessToken": secret, "refreshToken": secret})).unwrap();
+    let refresh: SessionRefresh = serde_json::from_value(json!({"refreshToken": secret})).unwrap();
+    let output = format!("{user:?} {sign_in:?} {session:?} {refresh:?}");
     assert!(output.contains("ada") && !output.contains(secret), "{output}");
 }
 

@@ -166,6 +166,16 @@ impl Commit {
         self.count(&entity.counted_in(), &[])
     }
 
+    /// Removes an entity that must still be there, whatever has become of it, and its copies in lists.
+    #[must_use]
+    pub fn end<T: Entity>(mut self, entity: &T) -> Self {
+        self.delete(Delete::builder().condition_expression("attribute_exists(pk)"), entity.key());
+        for Listing { key, .. } in entity.listings() {
+            self.delete(Delete::builder(), key);
+        }
+        self.count(&entity.counted_in(), &[])
+    }
+
     /// Adds to counters, which are numbers from 0 at `key`. Nothing is written where nothing is added.
     #[must_use]
     pub fn add(mut self, key: Key, counters: &[(&str, i64)]) -> Self {
@@ -355,7 +365,7 @@ impl Store {
         })
     }
 
-    async fn write_batches(&self, requests: Vec<WriteRequest>) -> Result<(), CommitError> {
+    pub(crate) async fn write_batches(&self, requests: Vec<WriteRequest>) -> Result<(), CommitError> {
         for chunk in requests.chunks(BATCH_WRITES) {
             let mut left = chunk.to_vec();
             for attempt in 1.. {

@@ -6,15 +6,16 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use quire_domain::{
     Timestamp,
     admins::Admins,
-    audit::AuditEvent,
+    audit::{AuditData, AuditEvent},
     comment::Comment,
     cursor::{Followed, Published},
     follow::{FeedEntry, Follow},
     post::{Post, Status, Tombstone},
     reaction::Reaction,
     revision::Revision,
+    session::Session,
     signing::{PrivateKey, PublicKey},
-    user::{Credential, Session, User},
+    user::{Credential, User},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -220,7 +221,13 @@ impl Entity for AuditEvent {
     }
 
     fn listings(&self) -> Vec<Listing> {
-        self.subject.map(|subject| Listing::new(Key::audit_of(subject, self.id), self)).into_iter().collect()
+        let key = match (self.subject, &self.data) {
+            (Some(subject), _) => Some(Key::audit_of(subject, self.id)),
+            // To fail to sign in as nobody costs the same writes as to fail to sign in as somebody.
+            (None, AuditData::SessionRefused { .. }) => Some(Key::audit_of_nobody(self.id)),
+            (None, _) => None,
+        };
+        key.map(|key| Listing::new(key, self)).into_iter().collect()
     }
 }
 

@@ -68,7 +68,7 @@ impl Key {
 
     /// A session of an account.
     pub fn session(user: UserId, id: SessionId) -> Self {
-        Self::new(format!("USER#{user}"), format!("SESSION#{id}"))
+        Self::new(format!("USER#{user}"), id.sort_key())
     }
 
     /// Who has a unique value.
@@ -218,11 +218,27 @@ impl Key {
 
     /// How many writes a caller has made in the window that began at `window`, epoch seconds.
     pub fn rate(caller: &Caller, window: i64) -> Self {
-        let caller = match caller {
-            Caller::Account(id) => format!("RATE#ACCOUNT#{id}"),
-            Caller::Address(address) => format!("RATE#ADDRESS#{address}"),
-        };
-        Self::new(caller, window.to_string())
+        Self::new(format!("RATE#{}", name_of(caller)), window.to_string())
+    }
+
+    /// Failures to sign in from an address.
+    pub fn failures_from(caller: &Caller) -> Self {
+        Self::failures("ADDRESS", &name_of(caller))
+    }
+
+    /// Failures to sign in to a name.
+    pub fn failures_of(name: &str) -> Self {
+        Self::failures("NAME", name)
+    }
+
+    /// Failures to sign in to a name from an address from which that succeeded before.
+    pub fn known_failures(name: &str, caller: &Caller) -> Self {
+        Self::failures("KNOWN", &format!("{}\n{name}", name_of(caller)))
+    }
+
+    /// People type what they like, and some type passwords: the table sees only a hash.
+    fn failures(kind: &str, of: &str) -> Self {
+        Self::new(format!("THROTTLE#{kind}#{}", hex::encode(Sha256::digest(of))), "THROTTLE")
     }
 
     /// An entry of the audit trail, among all of its month.
@@ -233,6 +249,11 @@ impl Key {
     /// An entry of the audit trail, among those about one account.
     pub fn audit_of(subject: UserId, id: AuditId) -> Self {
         Self::new(Self::audited(subject), id.to_string())
+    }
+
+    /// An entry of the audit trail, among those of sign-ins to names that no account has.
+    pub fn audit_of_nobody(id: AuditId) -> Self {
+        Self::new("AUDIT#NOBODY", id.to_string())
     }
 
     /// The public half of a signing key.
@@ -355,6 +376,13 @@ impl Key {
     /// Partition of one shard of the outbox.
     pub fn outbox_shard(shard: u8) -> String {
         format!("OUTBOX#{shard}")
+    }
+}
+
+fn name_of(caller: &Caller) -> String {
+    match caller {
+        Caller::Account(id) => format!("ACCOUNT#{id}"),
+        Caller::Address(address) => format!("ADDRESS#{address}"),
     }
 }
 

@@ -6,11 +6,13 @@ mod entity;
 mod key;
 mod read;
 mod retry;
+mod throttle;
 
 pub use commit::{Commit, CommitError, Recorded};
 pub use entity::{Counter, Entity, Listing};
 pub use key::{Claim, IdempotencyScope, Key, OUTBOX_SHARDS};
 pub use read::{Found, Order, Page, Pages, ReadError};
+pub use throttle::Admission;
 
 use aws_sdk_dynamodb::Client;
 use aws_types::SdkConfig;
