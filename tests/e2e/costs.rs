@@ -12,7 +12,13 @@ use crate::{NOBODY, forge::Forge};
 #[rustfmt::skip]
 const COSTS: &[(&str, &str, &str)] = &[
     ("register-user", "", "UpdateItem 1, TransactWriteItems 16"),
-    ("create-session", "", "UpdateItem 1, GetItem 1, BatchGetItem 2, Query 1, TransactWriteItems 2"),
+    ("create-session", "", "UpdateItem 1, UpdateItem 1, UpdateItem 1, GetItem 1, BatchGetItem 2, Query 1, TransactWriteItems 6, UpdateItem 1, BatchWriteItem 2"),
+    ("refresh-session", "", "UpdateItem 1, BatchGetItem 2, Query 1, TransactWriteItems 2"),
+    ("refresh-session", "whose reply was lost", "UpdateItem 1, BatchGetItem 2, Query 1"),
+    ("list-sessions", "", "Query 1"),
+    ("delete-session", "", "UpdateItem 1, GetItem 1, TransactWriteItems 6"),
+    ("delete-session", "again", "UpdateItem 1, GetItem 1"),
+    ("delete-sessions", "", "UpdateItem 1, Query 1, TransactWriteItems 6"),
     ("get-jwks", "", "Query 1"),
     ("list-users", "", "Query 1"),
     ("get-user", "", "GetItem 1"),
@@ -185,6 +191,18 @@ async fn accounts(meter: &mut Meter, root: &Person, ada: &Person, bob: &Person) 
     let id = text(&meter.send("register-user", "", None, &[], &carl).await.json()["userId"]);
     let session = meter.send("create-session", "", None, &[], &json!({"username": "carl", "password": PASSWORD})).await.json();
     let carl = Person { id, token: text(&session["accessToken"]) };
+    let refresh = |session: &Value| json!({"refreshToken": session["refreshToken"]});
+    // The first one opens the signing key.
+    let second = meter.quire.post("/api/v1/sessions/refresh", &refresh(&session)).await.expect(200);
+    for note in ["", "whose reply was lost"] {
+        meter.send("refresh-session", note, None, &[], &refresh(&second)).await;
+    }
+    meter.send("list-sessions", "", Some(&carl), &[], &Value::Null).await;
+    for note in ["", "again"] {
+        meter.send("delete-session", note, Some(&carl), &[&text(&session["sessionId"])], &Value::Null).await;
+    }
+    meter.quire.sign_in("carl").await;
+    meter.send("delete-sessions", "", Some(&carl), &[], &Value::Null).await;
     meter.send("get-jwks", "", None, &[], &Value::Null).await;
     meter.send("list-users", "", Some(root), &[], &Value::Null).await;
     meter.send("get-user", "", None, &[&ada.id], &Value::Null).await;

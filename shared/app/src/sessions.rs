@@ -33,8 +33,8 @@ use crate::{
 };
 
 pub use own::{OwnSessions, SessionSummaryView};
-pub use refresh::SessionRefresh;
 use refresh::Halves;
+pub use refresh::SessionRefresh;
 use throttle::Throttle;
 
 /// The use cases of signing in.
@@ -221,7 +221,13 @@ impl Sessions {
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] if the account is not active; [`Error::Contended`].
-    pub(crate) fn begin<'a>(&'a self, call: &'a Call, client: &'a Client, mut user: User, method: SignInMethod) -> BoxFuture<'a, Result<SessionView>> {
+    pub(crate) fn begin<'a>(
+        &'a self,
+        call: &'a Call,
+        client: &'a Client,
+        mut user: User,
+        method: SignInMethod,
+    ) -> BoxFuture<'a, Result<SessionView>> {
         Box::pin(async move {
             for _ in 0..ATTEMPTS {
                 match self.try_begin(call, client, &user, method).await {

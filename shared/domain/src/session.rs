@@ -98,14 +98,7 @@ impl Session {
     ///
     /// # Errors
     /// The same error as for a wrong password if the account is not active.
-    pub fn begin(
-        user: &User,
-        id: SessionId,
-        lifetimes: Lifetimes,
-        refresh: RefreshToken,
-        device: Option<String>,
-        now: Timestamp,
-    ) -> Result<Self> {
+    pub fn begin(user: &User, id: SessionId, lifetimes: Lifetimes, refresh: RefreshToken, device: Option<String>, now: Timestamp) -> Result<Self> {
         if !user.is_active {
             return Err(Error::Unauthenticated(Credentials::WrongPassword));
         }
@@ -194,11 +187,10 @@ mod tests {
         let session = session().rotated("2".into(), "n".into(), LIFETIMES, at(100));
         let judge = |family, current, previous, seconds| session.judge(Shown { family, current, previous }, at(seconds));
         assert_eq!(judge(true, true, false, 101), Verdict::Rotate);
-        assert_eq!([judge(true, false, true, 99), judge(true, false, true, 110), judge(true, false, true, 111)], [
-            Verdict::Replay,
-            Verdict::Replay,
-            Verdict::Reuse
-        ]);
+        assert_eq!(
+            [judge(true, false, true, 99), judge(true, false, true, 110), judge(true, false, true, 111)],
+            [Verdict::Replay, Verdict::Replay, Verdict::Reuse]
+        );
         assert_eq!(judge(true, false, false, 101), Verdict::Reuse);
         for (current, previous) in [(false, false), (true, false), (false, true)] {
             assert_eq!(judge(false, current, previous, 101), Verdict::Refuse, "a forgery changes nothing");

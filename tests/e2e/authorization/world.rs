@@ -120,6 +120,11 @@ impl World {
                 send(quire.request(Method::PUT, &path).bearer_auth(&author.token)).await.expect(204);
                 follow
             }
+            "session" => {
+                let credentials = json!({"username": owner.name, "password": PASSWORD});
+                let session = quire.post("/api/v1/sessions", &credentials).await.expect(201);
+                vec![("{sessionId}", text(&session["sessionId"]))]
+            }
             _ => vec![("{userId}", author.id.clone())],
         }
     }
@@ -144,6 +149,8 @@ impl World {
             // Nobody raises themselves: to its own account, this gives the role that it has.
             ("replace-user-roles", _) => json!({"roles": [owner.role.unwrap_or("reader")]}),
             ("create-session", _) => json!({"username": name, "password": PASSWORD}),
+            // What counts is the token in the body, and no account helps who has none.
+            ("refresh-session", _) => json!({"refreshToken": "qrt_"}),
             ("create-post" | "replace-post" | "update-post", _) => json!({"title": "New"}),
             ("create-comment" | "replace-comment" | "update-comment", _) => json!({"content": "New"}),
             ("replace-comment-status", _) => json!({"status": "rejected"}),

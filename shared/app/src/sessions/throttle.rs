@@ -2,11 +2,7 @@
 
 use std::net::IpAddr;
 
-use quire_domain::{
-    Error, Result, Timestamp,
-    rate::Caller,
-    throttle::Policy,
-};
+use quire_domain::{Error, Result, Timestamp, rate::Caller, throttle::Policy};
 use quire_store::{Admission, Key, Store};
 
 #[derive(Debug, Clone)]
@@ -49,7 +45,8 @@ impl Throttle {
     /// The try was no failure, and the address is known to the name from now on.
     pub(super) async fn succeeded(&self, attempt: &Attempt, now: Timestamp) {
         let Attempt { address, known, name } = attempt;
-        let (forgiven, known) = futures::future::join(self.store.forgive(address.clone()), self.store.know(known.clone(), name.clone(), now)).await;
+        let forgiven = self.store.forgive(address.clone()).await;
+        let known = self.store.know(known.clone(), name.clone(), now).await;
         for error in [forgiven.err().map(Error::from), known.err().map(Error::from)].into_iter().flatten() {
             tracing::warn!(error = &error as &dyn std::error::Error, "A sign-in that succeeded still counts as a failure");
         }
