@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 use quire_domain::{
     Error, Result, Timestamp,
     admins::Admins,
+    audit::AuditData,
     error::Credentials,
     id::{SessionId, UserId},
     signing::TOKEN_SECONDS,
@@ -22,6 +23,7 @@ use crate::{
     input::{Fields, Input},
     password,
     ports::KeyVault,
+    second_factor::SecondFactors,
     tokens::{Issuer, TokenIssuer},
 };
 
@@ -35,6 +37,8 @@ pub struct Sessions {
     tokens: TokenIssuer,
     first_admin: Option<UserId>,
     wants_verified_email: bool,
+    second_factors: SecondFactors,
+    wants_admin_second_factor: bool,
 }
 
 /// What a person sends to sign in.
@@ -44,6 +48,8 @@ pub struct NewSession {
     pub username: String,
     /// Its password.
     pub password: Password,
+    /// A code of its second factor, or one that recovers it.
+    pub code: Option<SecretString>,
 }
 
 impl Input for NewSession {
@@ -51,7 +57,8 @@ impl Input for NewSession {
         // Whatever was typed is compared and not judged.
         let username = fields.required("username", |text| Ok::<_, Infallible>(text.to_owned()));
         let password = fields.required("password", |text| Ok::<_, Infallible>(Password::typed(&text.into())));
-        Some(Self { username: username?, password: password? })
+        let code = fields.optional("code", |text| Ok::<_, Infallible>(text.into()));
+        Some(Self { username: username?, password: password?, code: code? })
     }
 }
 
@@ -76,26 +83,38 @@ pub struct SessionView {
     pub expires_at: Timestamp,
 }
 
-/// The reply to a sign-in is the one place where a token is written out.
-fn expose<S: Serializer>(token: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+/// Replies that show a secret once are the only places where one is written out.
+pub(crate) fn expose<S: Serializer>(token: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(token.expose_secret())
 }
 
 impl Sessions {
     /// Sessions whose tokens are signed by keys of `vault`. While there is no admin, `first_admin` becomes one by signing in. Where a
-    /// verified e-mail address is wanted, accounts without one may read and not write.
-    pub fn new(store: Store, vault: Arc<dyn KeyVault>, issuer: Issuer, first_admin: Option<UserId>, wants_verified_email: bool) -> Self {
-        Self { tokens: TokenIssuer::new(store.clone(), vault, issuer), store, first_admin, wants_verified_email }
+    /// verified e-mail address is wanted, accounts without one may read and not write; where admins
+    /// need a second factor, one without it gets no token of an admin.
+    pub fn new(
+        store: Store,
+        vault: Arc<dyn KeyVault>,
+        issuer: Issuer,
+        first_admin: Option<UserId>,
+        wants_verified_email: bool,
+        second_factors: SecondFactors,
+        wants_admin_second_factor: bool,
+    ) -> Self {
+        let tokens = TokenIssuer::new(store.clone(), vault, issuer);
+        Self { store, tokens, first_admin, wants_verified_email, second_factors, wants_admin_second_factor }
     }
 
-    /// Signs in with a password. Nothing is recorded for a repeated request: the reply holds a secret.
+    /// Signs in with a password, and a code if the account has a second factor. Nothing is recorded for a repeated request: the reply holds
+    /// a secret.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`], the same for a wrong password, an unknown name and an account that is not active;
-    /// [`Error::Contended`].
+    /// [`Error::Unauthenticated`], the same for a wrong password, an unknown name and an account that is not active; others for a right
+    /// password with a code that is missing or wrong; [`Error::TooManyTries`], [`Error::Contended`].
     pub fn create<'a>(&'a self, call: &'a Call, input: NewSession) -> BoxFuture<'a, Result<SessionView>> {
         Box::pin(async move {
             let mut user = self.authenticate(&input).await?;
+            self.second_factors.prove(call, &user, input.code.as_ref()).await?;
             for _ in 0..ATTEMPTS {
                 match self.begin(call, &user).await {
                     // It changed while it became the first admin, or another request made it one.
@@ -114,12 +133,13 @@ impl Sessions {
             let mut commit = Commit::new(Some(user.id), call.trace.clone(), now);
             let first_admin = self.first_admin(user, now).await?;
             if let Some((admin, admins)) = &first_admin {
-                commit = commit.update(user, admin).create(admins);
+                let changed = AuditData::RolesChanged { roles: admin.roles.clone() };
+                commit = commit.update(user, admin).create(admins).audit(Some(user.id), changed);
             }
             let user = first_admin.as_ref().map_or(user, |(admin, _)| admin);
             let session = user.sign_in(SessionId::generate(now), SESSION_SECONDS, now)?;
-            let access = user.access(self.wants_verified_email);
-            let token = self.tokens.issue((user.id, user.roles.clone(), access), Some(session.id), &call.trace, now).await?;
+            let (roles, access) = (user.granted_roles(self.wants_admin_second_factor), user.access(self.wants_verified_email));
+            let token = self.tokens.issue((user.id, roles, access), Some(session.id), &call.trace, now).await?;
             self.store.commit(commit.create(&session)).await?;
             Ok(SessionView {
                 session_id: session.id,

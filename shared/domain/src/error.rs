@@ -39,6 +39,10 @@ pub enum Kind {
     Comment,
     /// A way to react.
     Reaction,
+    /// An API token.
+    ApiToken,
+    /// A second factor.
+    SecondFactor,
 }
 
 /// Every failure of a use case.
@@ -97,6 +101,18 @@ pub enum Error {
     /// The idempotency key was used before for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyReused,
+    /// The account has as many API tokens as it may.
+    #[error("the account has as many API tokens as it may")]
+    TooManyApiTokens,
+    /// The second factor is on already.
+    #[error("the second factor is on")]
+    SecondFactorEnabled,
+    /// There were too many tries of codes.
+    #[error("too many tries; the next one in {seconds} s")]
+    TooManyTries {
+        /// Seconds until the next one, at least 1.
+        seconds: i64,
+    },
     /// Too many writes to the same items at once; the same request can be sent again.
     #[error("too many concurrent writes to the same items")]
     Contended,
@@ -126,6 +142,15 @@ pub enum Credentials {
     /// The name and the password do not belong to an active account.
     #[error("wrong name or password")]
     WrongPassword,
+    /// The password is right, and the account wants a code besides.
+    #[error("a code of the second factor is missing")]
+    SecondFactorRequired,
+    /// The code is not one of the second factor, or was used before.
+    #[error("wrong code")]
+    WrongCode,
+    /// The API token is malformed, unknown, revoked or expired, or its account is not active.
+    #[error("invalid API token")]
+    InvalidApiToken,
 }
 
 impl Error {

@@ -12,7 +12,7 @@ use quire_app::{
 };
 use quire_domain::{
     error::Kind,
-    id::{CommentId, InvalidId, PostId, UserId},
+    id::{ApiTokenId, CommentId, InvalidId, PostId, UserId},
     post::PostName,
     reaction,
     revision::RevisionNumber,
@@ -52,6 +52,11 @@ impl PathId for RevisionNumber {
 impl PathId for CommentId {
     const NAME: &'static str = "commentId";
     const KIND: Kind = Kind::Comment;
+}
+
+impl PathId for ApiTokenId {
+    const NAME: &'static str = "tokenId";
+    const KIND: Kind = Kind::ApiToken;
 }
 
 /// The account that follows, as `{followerId}`.

@@ -1,13 +1,16 @@
-//! `POST /api/v1/sessions`: signs in with a password.
+//! `POST /api/v1/sessions`: signs in with a password, and with a code if the account has a second factor.
 //!
-//! Reads the claim of the name, the account, its credential and the signing keys. Writes the session, and the next signing key
-//! when it is due. The account that the template names becomes the first admin, in the transaction that makes its session. The reply
+//! Reads the claim of the name, the account, its credential, its second factor and the signing keys. Writes the session, that a code was
+//! used, and the next signing key when it is due. The account that the template names becomes the first admin, in the transaction that makes its session. The reply
 //! holds a token, so it is not recorded: an `Idempotency-Key` has no effect here.
 
 use std::{process::ExitCode, sync::Arc};
 
 use axum::{Router, extract::State, routing::post};
-use quire_app::sessions::{NewSession, SessionView, Sessions};
+use quire_app::{
+    second_factor::SecondFactors,
+    sessions::{NewSession, SessionView, Sessions},
+};
 use quire_aws::{BoxError, Setup, kms::Kms};
 use quire_edge::{Body, Created, Public, Result, Route};
 
@@ -21,7 +24,18 @@ fn route(setup: &Setup) -> Result<Route, BoxError> {
         none if none.is_empty() => None,
         id => Some(id.parse().map_err(|error| format!("FIRST_ADMIN {error}"))?),
     };
-    let sessions = Sessions::new(setup.store()?, Arc::new(vault), setup.issuer()?, first_admin, setup.environment.flag("REQUIRE_VERIFIED_EMAIL")?);
+    let flag = |name| setup.environment.flag(name);
+    let secrets = Kms::new(&setup.aws, setup.environment.get("SECOND_FACTOR_KEY_ID")?);
+    let factors = SecondFactors::new(setup.store()?, Arc::new(secrets));
+    let sessions = Sessions::new(
+        setup.store()?,
+        Arc::new(vault),
+        setup.issuer()?,
+        first_admin,
+        flag("REQUIRE_VERIFIED_EMAIL")?,
+        factors,
+        flag("REQUIRE_ADMIN_SECOND_FACTOR")?,
+    );
     Ok(Route::public(Router::new().route("/api/v1/sessions", post(handle)).with_state(sessions)).with_rates(setup.rates()?))
 }
 
