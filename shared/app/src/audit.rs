@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The month before which nothing was entered: where the trail ends at the latest.
-const FIRST_MONTH: (i16, i8) = (2026, 11);
+const FIRST_MONTH: (i16, i8) = (2026, 10);
 
 /// Reads the audit trail.
 #[derive(Debug, Clone)]
