@@ -1,4 +1,4 @@
-//! A little KMS: data key pairs and their decryption, under AES-256-GCM master keys that lie in one file with the local data.
+//! A little KMS: data key pairs, encryption and decryption, under AES-256-GCM master keys that lie in one file with the local data.
 //!
 //! The blob of a ciphertext is `version | key id | 0 | nonce (12 bytes) | ciphertext and tag`. All of it and the encryption
 //! context are authenticated.
@@ -34,6 +34,8 @@ use crate::{
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 const VERSION: u8 = 1;
 const NONCE: usize = 12;
+/// Most bytes that `Encrypt` takes under a symmetric key.
+const PLAINTEXT_BYTES: usize = 4096;
 
 /// Why the keys could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +99,7 @@ impl Kms {
     fn answer(&self, operation: &str, body: &[u8]) -> Result<Value, ServiceError> {
         match operation {
             "GenerateDataKeyPairWithoutPlaintext" => self.generate(parse(body)?),
+            "Encrypt" => self.encrypt(parse(body)?),
             "Decrypt" => self.decrypt(parse(body)?),
             _ => Err(unsupported(format!("The local KMS does not support {operation}."))),
         }
@@ -110,12 +113,7 @@ impl Kms {
         let secret = SecretKey::generate();
         let public = secret.public_key().to_public_key_der().map_err(internal)?;
         let private = secret.to_pkcs8_der().map_err(internal)?;
-        let mut blob = header(id);
-        let nonce = Nonce::generate();
-        let aad = associated_data(&blob, &request.encryption_context);
-        let sealed = key.cipher.encrypt(&nonce, Payload { msg: private.as_bytes(), aad: &aad }).map_err(internal)?;
-        blob.extend_from_slice(&nonce);
-        blob.extend_from_slice(&sealed);
+        let blob = seal(id, key, private.as_bytes(), &request.encryption_context)?;
         Ok(json!({
             "KeyId": key.arn,
             "KeyPairSpec": request.key_pair_spec,
@@ -124,10 +122,20 @@ impl Kms {
         }))
     }
 
-    fn decrypt(&self, request: DecryptRequest) -> Result<Value, ServiceError> {
-        if request.encryption_algorithm.as_deref().is_some_and(|algorithm| algorithm != "SYMMETRIC_DEFAULT") {
-            return Err(ServiceError::client("InvalidKeyUsageException", "The key has the encryption algorithm SYMMETRIC_DEFAULT."));
+    fn encrypt(&self, request: EncryptRequest) -> Result<Value, ServiceError> {
+        symmetric(request.encryption_algorithm.as_deref())?;
+        let (id, key) = self.find(&request.key_id)?;
+        let plaintext = STANDARD.decode(&request.plaintext).map_err(|_| serialization("Plaintext is not base64."))?;
+        if !(1..=PLAINTEXT_BYTES).contains(&plaintext.len()) {
+            let message = format!("1 validation error detected: Plaintext must have 1 to {PLAINTEXT_BYTES} bytes.");
+            return Err(ServiceError::client("ValidationException", message));
         }
+        let blob = seal(id, key, &plaintext, &request.encryption_context)?;
+        Ok(json!({"KeyId": key.arn, "CiphertextBlob": STANDARD.encode(blob), "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}))
+    }
+
+    fn decrypt(&self, request: DecryptRequest) -> Result<Value, ServiceError> {
+        symmetric(request.encryption_algorithm.as_deref())?;
         let requested = request.key_id.as_deref().map(|name| self.find(name)).transpose()?;
         let blob = STANDARD.decode(&request.ciphertext_blob).map_err(|_| serialization("CiphertextBlob is not base64."))?;
         let Blob { id, head, nonce, sealed } = split(&blob).ok_or_else(invalid_ciphertext)?;
@@ -169,6 +177,16 @@ struct GenerateRequest {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct EncryptRequest {
+    key_id: String,
+    plaintext: String,
+    encryption_algorithm: Option<String>,
+    #[serde(default)]
+    encryption_context: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct DecryptRequest {
     ciphertext_blob: String,
     key_id: Option<String>,
@@ -180,6 +198,25 @@ struct DecryptRequest {
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ServiceError> {
     let value: Value = serde_json::from_slice(body).map_err(|error| serialization(error.to_string()))?;
     T::deserialize(value).map_err(|error| ServiceError::client("ValidationException", error.to_string()))
+}
+
+/// The keys are symmetric, and so have one algorithm.
+fn symmetric(algorithm: Option<&str>) -> Result<(), ServiceError> {
+    match algorithm {
+        None | Some("SYMMETRIC_DEFAULT") => Ok(()),
+        Some(_) => Err(ServiceError::client("InvalidKeyUsageException", "The key has the encryption algorithm SYMMETRIC_DEFAULT.")),
+    }
+}
+
+/// The blob of a plaintext.
+fn seal(id: &str, key: &MasterKey, plaintext: &[u8], context: &BTreeMap<String, String>) -> Result<Vec<u8>, ServiceError> {
+    let mut blob = header(id);
+    let nonce = Nonce::generate();
+    let aad = associated_data(&blob, context);
+    let sealed = key.cipher.encrypt(&nonce, Payload { msg: plaintext, aad: &aad }).map_err(internal)?;
+    blob.extend_from_slice(&nonce);
+    blob.extend_from_slice(&sealed);
+    Ok(blob)
 }
 
 fn header(id: &str) -> Vec<u8> {

@@ -79,6 +79,13 @@ async fn the_sdk_makes_a_pair_and_decrypts_its_private_half() {
         assert_eq!(secret.public_key(), public);
     }
 
+    let request = client.encrypt().key_id(ID).plaintext(Blob::new(*b"a secret")).encryption_context("user", "ada");
+    let sealed = request.send().await.unwrap();
+    let open =
+        |user: &str| client.decrypt().ciphertext_blob(sealed.ciphertext_blob().unwrap().clone()).key_id(ID).encryption_context("user", user).send();
+    assert_eq!(open("ada").await.unwrap().plaintext().unwrap().as_ref(), b"a secret");
+    assert!(open("bob").await.unwrap_err().into_service_error().is_invalid_ciphertext_exception());
+
     let error = client.decrypt().ciphertext_blob(Blob::new(*b"garbage")).send().await.unwrap_err().into_service_error();
     assert!(error.is_invalid_ciphertext_exception(), "{error:?}");
     let error = client.decrypt().key_id("alias/absent").ciphertext_blob(Blob::new(*b"x")).send().await.unwrap_err().into_service_error();
@@ -114,7 +121,12 @@ async fn what_it_does_not_support_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let kms = open(&folder.path().join("keys.json"));
     let cases = [
-        ("Encrypt", json!({"KeyId": ID, "Plaintext": "aGk="}), "UnsupportedOperationException"),
+        ("GenerateRandom", json!({"NumberOfBytes": 8}), "UnsupportedOperationException"),
+        ("Encrypt", json!({"KeyId": ID, "Plaintext": ""}), "ValidationException"),
+        ("Encrypt", json!({"KeyId": ID, "Plaintext": "A".repeat(5464)}), "ValidationException"),
+        ("Encrypt", json!({"KeyId": ID, "Plaintext": "not base64"}), "SerializationException"),
+        ("Encrypt", json!({"KeyId": "absent", "Plaintext": "aGk="}), "NotFoundException"),
+        ("Encrypt", json!({"KeyId": ID, "Plaintext": "aGk=", "EncryptionAlgorithm": "RSAES_OAEP_SHA_256"}), "InvalidKeyUsageException"),
         ("GenerateDataKeyPairWithoutPlaintext", json!({"KeyId": ID, "KeyPairSpec": "RSA_2048"}), "UnsupportedOperationException"),
         ("GenerateDataKeyPairWithoutPlaintext", json!({"KeyId": ID, "KeyPairSpec": "ECC_NIST_P256", "DryRun": true}), "ValidationException"),
         ("GenerateDataKeyPairWithoutPlaintext", json!({"KeyPairSpec": "ECC_NIST_P256"}), "ValidationException"),

@@ -66,8 +66,8 @@ async fn wrong(world: &World, operation: &(Method, String), row: Row) -> Vec<Str
 async fn try_one(world: &World, (method, path): &(Method, String), row: &Row, role: Option<&'static str>, is_own: bool, status: u16) -> Vec<String> {
     let changes = !method.is_safe() && status < 300;
     let (caller, owner) = world.people(row, role, is_own, changes).await;
-    let path = world.address(row, path, &owner, changes).await;
-    let body = world.body(row, &owner);
+    let (path, thing) = world.address(row, path, &owner, changes).await;
+    let body = world.body(row, &owner, &thing);
     let request = world.quire.request(method.clone(), &path);
     let request = if let Some(Member { person, .. }) = &caller { request.bearer_auth(&person.token) } else { request };
     let reply = send(if let Some(body) = &body { request.json(body) } else { request }).await;

@@ -6,7 +6,7 @@ use quire_tests::{PASSWORD, Person, Quire, Reply, pages::LongLists, root, send, 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::{NOBODY, forge::Forge};
+use crate::{NOBODY, forge::Forge, second_factor};
 
 /// Each operation of the contract, what is particular about the request, and its calls in order with the units of each.
 #[rustfmt::skip]
@@ -26,10 +26,22 @@ const COSTS: &[(&str, &str, &str)] = &[
     ("update-user", "", "UpdateItem 1, GetItem 1, TransactWriteItems 10"),
     ("update-user", "with a new name", "UpdateItem 1, GetItem 1, TransactWriteItems 14"),
     ("update-user", "by an admin", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 10"),
-    ("replace-user-roles", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 12"),
-    ("replace-user-roles", "that makes an admin", "UpdateItem 1, BatchGetItem 2, GetItem 1, TransactWriteItems 14"),
-    ("replace-user-roles", "that makes an admin none", "UpdateItem 1, BatchGetItem 2, GetItem 1, TransactWriteItems 14"),
-    ("delete-user", "", "UpdateItem 1, GetItem 1, TransactWriteItems 12"),
+    ("replace-user-roles", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 16"),
+    ("replace-user-roles", "that makes an admin", "UpdateItem 1, BatchGetItem 2, GetItem 1, TransactWriteItems 18"),
+    ("replace-user-roles", "that makes an admin none", "UpdateItem 1, BatchGetItem 2, GetItem 1, TransactWriteItems 18"),
+    ("delete-user", "", "UpdateItem 1, GetItem 1, TransactWriteItems 16"),
+    ("create-api-token", "", "UpdateItem 1, GetItem 1, TransactWriteItems 8"),
+    ("list-api-tokens", "", "Query 1"),
+    ("create-access-token", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 2, Query 1"),
+    ("create-access-token", "again within the hour", "UpdateItem 1, BatchGetItem 2, Query 1"),
+    ("delete-api-token", "", "UpdateItem 1, GetItem 1, TransactWriteItems 8"),
+    ("create-second-factor", "", "UpdateItem 1, UpdateItem 1, BatchGetItem 3, TransactWriteItems 2"),
+    ("confirm-second-factor", "", "UpdateItem 1, UpdateItem 1, BatchGetItem 2, TransactWriteItems 16"),
+    ("get-second-factor", "", "GetItem 1"),
+    ("create-session", "with a code", "UpdateItem 1, GetItem 1, BatchGetItem 2, UpdateItem 1, GetItem 1, TransactWriteItems 2, Query 1, TransactWriteItems 2"),
+    ("remove-second-factor", "", "UpdateItem 1, UpdateItem 1, BatchGetItem 3, TransactWriteItems 16"),
+    ("list-audit-events", "", "Query 1"),
+    ("list-audit-events", "about an account", "Query 1"),
     ("create-post", "", "UpdateItem 1, TransactWriteItems 8"),
     ("create-post", "with an idempotency key", "UpdateItem 1, TransactWriteItems 10"),
     ("create-post", "that repeats it", "UpdateItem 1, TransactWriteItems 0, GetItem 1"),
@@ -50,7 +62,7 @@ const COSTS: &[(&str, &str, &str)] = &[
     ("get-comment", "", "BatchGetItem 2"),
     ("update-comment", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 8"),
     ("replace-comment", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 8"),
-    ("replace-comment-status", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 6"),
+    ("replace-comment-status", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 10"),
     ("list-moderation", "", "Query 1"),
     ("delete-comment", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 4"),
     ("put-reaction", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 6"),
@@ -159,6 +171,7 @@ async fn each_operation_makes_these_calls_and_consumes_these_units() {
     let editor = Forge::known(&quire).await.person(NOBODY, &["editor"]);
     let mut meter = Meter::warm(quire).await;
     accounts(&mut meter, &root, &ada, &bob).await;
+    identity(&mut meter, &root, &ada).await;
     let post = posts(&mut meter, &ada).await;
     comments(&mut meter, &editor, &bob, &post).await;
     engagement(&mut meter, &ada, &bob, &post).await;
@@ -216,6 +229,30 @@ async fn accounts(meter: &mut Meter, root: &Person, ada: &Person, bob: &Person) 
     meter.send("replace-user-roles", "that makes an admin", Some(root), &[&carl.id], &roles(&["reader", "commenter", "admin"])).await;
     meter.send("replace-user-roles", "that makes an admin none", Some(root), &[&carl.id], &roles(&["reader", "commenter", "author"])).await;
     meter.send("delete-user", "", Some(&carl), &[&carl.id], &Value::Null).await;
+}
+
+async fn identity(meter: &mut Meter, root: &Person, ada: &Person) {
+    let token = json!({"name": "Build", "scopes": ["posts:read"]});
+    // The first exchange of a process opens the signing key.
+    let first = meter.quire.post_as(ada, &format!("/api/v1/users/{}/tokens", ada.id), &token).await.expect(201);
+    meter.quire.post("/api/v1/access-tokens", &json!({"apiToken": first["token"]})).await.expect(201);
+    let token = meter.send("create-api-token", "", Some(ada), &[&ada.id], &token).await.json();
+    meter.send("list-api-tokens", "", Some(ada), &[&ada.id], &Value::Null).await;
+    for note in ["", "again within the hour"] {
+        meter.send("create-access-token", note, None, &[], &json!({"apiToken": token["token"]})).await;
+    }
+    meter.send("delete-api-token", "", Some(ada), &[&ada.id, &text(&token["tokenId"])], &Value::Null).await;
+    let password = json!({"password": PASSWORD});
+    let secret = text(&meter.send("create-second-factor", "", Some(ada), &[&ada.id], &password).await.json()["secret"]);
+    let code = |steps| second_factor::code(&secret, steps);
+    let codes = meter.send("confirm-second-factor", "", Some(ada), &[&ada.id], &json!({"code": code(0)})).await.json();
+    meter.send("get-second-factor", "", Some(ada), &[&ada.id], &Value::Null).await;
+    let session = json!({"username": "ada", "password": PASSWORD, "code": code(1)});
+    meter.send("create-session", "with a code", None, &[], &session).await;
+    let removal = json!({"password": PASSWORD, "code": codes["recoveryCodes"][0]});
+    meter.send("remove-second-factor", "", Some(ada), &[&ada.id], &removal).await;
+    meter.send("list-audit-events", "", Some(root), &["?limit=1"], &Value::Null).await;
+    meter.send("list-audit-events", "about an account", Some(root), &[&format!("?subject={}", ada.id)], &Value::Null).await;
 }
 
 /// A published post with a tag.

@@ -1,5 +1,7 @@
 //! End-to-end tests: the real function binaries through the local cloud.
 
+mod api_tokens;
+mod audit;
 mod authorization;
 mod comments;
 mod contention;
@@ -18,6 +20,7 @@ mod moderation;
 mod pages;
 mod posts;
 mod quotas;
+mod second_factor;
 mod sessions;
 mod story;
 mod tokens;

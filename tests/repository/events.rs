@@ -7,11 +7,16 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// Function → status of its reply, or the whole result of one that is no route.
-const RESULTS: [(&str, Result<u64, &str>); 45] = [
+const RESULTS: [(&str, Result<u64, &str>); 54] = [
     ("check-health", Ok(204)),
+    ("confirm-second-factor", Ok(401)),
+    ("create-access-token", Ok(401)),
+    ("create-api-token", Ok(401)),
     ("create-comment", Ok(401)),
     ("create-post", Ok(401)),
+    ("create-second-factor", Ok(401)),
     ("create-session", Ok(401)),
+    ("delete-api-token", Ok(401)),
     ("delete-comment", Ok(401)),
     ("delete-follower", Ok(401)),
     ("delete-post", Ok(401)),
@@ -26,7 +31,10 @@ const RESULTS: [(&str, Result<u64, &str>); 45] = [
     ("get-jwks", Ok(200)),
     ("get-post", Ok(404)),
     ("get-revision", Ok(401)),
+    ("get-second-factor", Ok(401)),
     ("get-user", Ok(404)),
+    ("list-api-tokens", Ok(401)),
+    ("list-audit-events", Ok(401)),
     ("list-comments", Ok(404)),
     ("list-followers", Ok(404)),
     ("list-following", Ok(404)),
@@ -44,6 +52,7 @@ const RESULTS: [(&str, Result<u64, &str>); 45] = [
     ("refuse-request", Ok(405)),
     ("register-user", Ok(201)),
     ("relay-outbox", Err(r#"{"batchItemFailures":[]}"#)),
+    ("remove-second-factor", Ok(401)),
     ("replace-comment", Ok(401)),
     ("replace-comment-status", Ok(401)),
     ("replace-post", Ok(401)),

@@ -3,6 +3,7 @@
 use futures::future::BoxFuture;
 use quire_domain::{
     Error, Result, Timestamp,
+    audit::AuditData,
     comment::{Comment, Decision, Status, Written},
     error::Kind,
     event::EventData,
@@ -248,7 +249,7 @@ impl Comments {
         Box::pin(async move {
             policy::require(&call.principal, Action::EditComment, call.principal.user_id())?;
             let decide = |comment: Comment| comment.edit(&call.principal, patch.content.clone(), call.now);
-            self.change(call, post_id, id, precondition, decide).await
+            self.change(call, post_id, id, precondition, decide, |_| None).await
         })
     }
 
@@ -267,7 +268,8 @@ impl Comments {
         Box::pin(async move {
             policy::require(&call.principal, Action::ModerateComment, None)?;
             let decide = |comment: Comment| comment.decide(&call.principal, decision, call.now);
-            self.change(call, post_id, id, precondition, decide).await
+            let entry = |after: &Comment| Some(AuditData::CommentModerated { post_id, comment_id: id, status: after.status });
+            self.change(call, post_id, id, precondition, decide, entry).await
         })
     }
 
@@ -281,7 +283,7 @@ impl Comments {
                 let before = self.load(call, post_id, id).await?;
                 let Some((after, deleted)) = before.clone().delete(&call.principal, call.now)? else { return Ok(()) };
                 precondition.check(before.version)?;
-                if self.commit(call, &before, &after, deleted).await? {
+                if self.commit(call, &before, &after, deleted, None).await? {
                     return Ok(());
                 }
             }
@@ -296,6 +298,7 @@ impl Comments {
         id: CommentId,
         precondition: &Precondition,
         decide: impl Fn(Comment) -> Result<(Comment, Option<EventData>)>,
+        entry: impl Fn(&Comment) -> Option<AuditData>,
     ) -> Result<CommentView> {
         for _ in 0..ATTEMPTS {
             let before = self.load(call, post_id, id).await?;
@@ -303,7 +306,7 @@ impl Comments {
             precondition.check(before.version)?;
             let done = match event {
                 None => true,
-                Some(event) => self.commit(call, &before, &after, event).await?,
+                Some(event) => self.commit(call, &before, &after, event, entry(&after)).await?,
             };
             if done {
                 return Ok(after.into());
@@ -313,11 +316,14 @@ impl Comments {
     }
 
     /// Whether the change was made: not if somebody else was faster.
-    async fn commit(&self, call: &Call, before: &Comment, after: &Comment, event: EventData) -> Result<bool> {
-        let commit = Commit::new(call.principal.user_id(), call.trace.clone(), call.now)
+    async fn commit(&self, call: &Call, before: &Comment, after: &Comment, event: EventData, entry: Option<AuditData>) -> Result<bool> {
+        let mut commit = Commit::new(call.principal.user_id(), call.trace.clone(), call.now)
             .update(before, after)
             .add(Key::post_counts(after.post_id), &counted(COMMENTS, before.counted(after)))
             .emit([event]);
+        if let Some(entry) = entry {
+            commit = commit.audit(Some(before.author_id), entry);
+        }
         made(self.store.commit(commit).await)
     }
 

@@ -78,6 +78,9 @@ fn may_be_a_repetition(error: &Error) -> bool {
         | Error::EmailUnverified
         | Error::InsufficientScope(_)
         | Error::IdempotencyKeyReused
+        | Error::TooManyApiTokens
+        | Error::SecondFactorEnabled
+        | Error::TooManyTries { .. }
         | Error::EditWindowClosed
         | Error::CommentDeleted
         | Error::Unavailable(_)

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     jwt,
-    ports::{KeyPair, KeyVault},
+    ports::{KeyPair, KeyVault, Purpose},
     tokens::{Claims, TOKEN_TYPE},
 };
 
@@ -136,7 +136,7 @@ impl Signer {
         let broken = |source: &'static str| Error::internal("opening a signing key", source);
         let private: PrivateKey = self.store.get(Key::private_key(generation)).await?.ok_or_else(|| broken("it has no private half"))?;
         let ciphertext = BASE64_STANDARD.decode(&private.ciphertext).map_err(|_| broken("it is not base64"))?;
-        let document = self.vault.decrypt(&ciphertext).await.map_err(Error::Unavailable)?;
+        let document = self.vault.decrypt(Purpose::Signing, &ciphertext).await.map_err(Error::Unavailable)?;
         let key = EncodingKey::from_ec_der(document.expose_secret());
         *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(Opened { generation, key: key.clone() });
         Ok(key)

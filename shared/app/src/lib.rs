@@ -3,6 +3,9 @@
 //!
 //! Public functions are boxed where SDK code stands behind them, so that it is compiled here and not again in every function.
 
+pub mod access_tokens;
+pub mod api_tokens;
+pub mod audit;
 pub mod call;
 pub mod change;
 pub mod comments;
@@ -25,6 +28,8 @@ pub mod ports;
 pub mod posts;
 pub mod rates;
 pub mod reactions;
+pub mod second_factor;
+pub mod second_factor_changes;
 pub mod selection;
 pub mod sessions;
 pub mod tags;

@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use futures::future::BoxFuture;
 use quire_domain::{
     event::{Consumer, Event},
-    id::EventId,
+    id::{EventId, UserId},
 };
 use secrecy::SecretSlice;
 
@@ -21,13 +21,25 @@ pub struct KeyPair {
     pub private: Vec<u8>,
 }
 
-/// Makes and opens key pairs: KMS.
+/// What a ciphertext is for: the vault opens it for nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The private half of a key that signs access tokens.
+    Signing,
+    /// The secret of this account's second factor.
+    SecondFactor(UserId),
+}
+
+/// Makes key pairs, and encrypts and opens secrets: KMS.
 pub trait KeyVault: Send + Sync {
-    /// A new pair.
+    /// A new pair, for signing.
     fn generate(&self) -> BoxFuture<'_, Result<KeyPair, PortError>>;
 
-    /// The PKCS #8 document behind a ciphertext.
-    fn decrypt<'a>(&'a self, ciphertext: &'a [u8]) -> BoxFuture<'a, Result<SecretSlice<u8>, PortError>>;
+    /// The ciphertext of a secret of up to 4 KB.
+    fn encrypt<'a>(&'a self, purpose: Purpose, secret: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, PortError>>;
+
+    /// The secret behind a ciphertext; of a key pair, the PKCS #8 document.
+    fn decrypt<'a>(&'a self, purpose: Purpose, ciphertext: &'a [u8]) -> BoxFuture<'a, Result<SecretSlice<u8>, PortError>>;
 }
 
 /// Publishes events to queues: SQS.

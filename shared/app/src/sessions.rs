@@ -1,24 +1,24 @@
-//! Signing in, and staying signed in.
+//! Sessions: how they begin, go on and end.
 
 mod own;
 mod refresh;
+mod sign_in;
 mod throttle;
 
-use std::{convert::Infallible, sync::Arc};
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use quire_domain::{
     Error, Result, Timestamp,
     admins::Admins,
-    audit::{AuditData, Refusal, SignInMethod},
+    audit::{AuditData, SignInMethod},
     error::Credentials,
     id::{SessionId, UserId},
     session::{Lifetimes, Session},
     signing::TOKEN_SECONDS,
-    text::{Email, Password, Username},
-    user::{Credential, User},
+    user::User,
 };
-use quire_store::{Claim, Commit, CommitError, Key, Store};
+use quire_store::{Commit, Key, Store};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 
@@ -26,8 +26,6 @@ use crate::{
     Call,
     call::Client,
     change::ATTEMPTS,
-    input::{Fields, Input},
-    password,
     ports::KeyVault,
     tokens::{Issuer, TokenIssuer},
 };
@@ -35,14 +33,13 @@ use crate::{
 pub use own::{OwnSessions, SessionSummaryView};
 use refresh::Halves;
 pub use refresh::SessionRefresh;
-use throttle::Throttle;
+pub use sign_in::{NewSession, SignIn};
 
-/// The use cases of signing in.
+/// Begins sessions of accounts that have proved themselves, and goes on with them.
 #[derive(Clone)]
 pub struct Sessions {
     store: Store,
     tokens: TokenIssuer,
-    throttle: Throttle,
     rules: SessionRules,
 }
 
@@ -53,26 +50,10 @@ pub struct SessionRules {
     pub first_admin: Option<UserId>,
     /// Whether accounts without a verified e-mail address may read and not write.
     pub wants_verified_email: bool,
+    /// Whether an admin without a second factor gets no token of an admin.
+    pub wants_admin_second_factor: bool,
     /// How long sessions last.
     pub lifetimes: Lifetimes,
-}
-
-/// What a person sends to sign in.
-#[derive(Debug, Clone)]
-pub struct NewSession {
-    /// The account's username or its e-mail address.
-    pub username: String,
-    /// Its password.
-    pub password: Password,
-}
-
-impl Input for NewSession {
-    fn read(fields: &mut Fields) -> Option<Self> {
-        // Whatever was typed is compared and not judged.
-        let username = fields.required("username", |text| Ok::<_, Infallible>(text.to_owned()));
-        let password = fields.required("password", |text| Ok::<_, Infallible>(Password::typed(&text.into())));
-        Some(Self { username: username?, password: password? })
-    }
 }
 
 /// A session as its owner sees it, once for each refresh token.
@@ -101,8 +82,8 @@ pub struct SessionView {
     pub expires_at: Timestamp,
 }
 
-/// The replies that give a session are the one place where tokens are written out.
-fn expose<S: Serializer>(token: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+/// Replies that show a secret once are the only places where one is written out.
+pub(crate) fn expose<S: Serializer>(token: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(token.expose_secret())
 }
 
@@ -122,99 +103,11 @@ impl SessionView {
     }
 }
 
-/// What somebody typed to say who they are.
-struct TypedName {
-    /// The same for all spellings of one name.
-    canonical: String,
-    /// What an account with this name has claimed; nothing where no account can have it.
-    claim: Option<Claim>,
-}
-
-impl TypedName {
-    fn parse(text: &str) -> Self {
-        let name = text.trim();
-        let claim = if name.contains('@') { Email::parse(name).ok().map(Claim::Email) } else { Username::parse(name).ok().map(Claim::Username) };
-        Self { canonical: name.to_lowercase(), claim }
-    }
-
-    /// The claim of a name is that of all names which look like it, and the name may have changed since the claim was read.
-    fn names(&self, user: &User) -> bool {
-        match &self.claim {
-            Some(Claim::Username(username)) => user.username == *username,
-            Some(Claim::Email(email)) => user.email == *email,
-            Some(Claim::Slug(_)) | None => false,
-        }
-    }
-}
-
-/// An account and the password that it was proved with.
-struct Proved {
-    user: User,
-    credential: Credential,
-}
-
 impl Sessions {
     /// Sessions whose tokens are signed by keys of `vault`.
     pub fn new(store: Store, vault: Arc<dyn KeyVault>, issuer: Issuer, rules: SessionRules) -> Self {
-        Self { tokens: TokenIssuer::new(store.clone(), vault, issuer), throttle: Throttle::new(store.clone()), store, rules }
-    }
-
-    /// Signs in with a password. Nothing is recorded for a repeated request: the reply holds a secret.
-    ///
-    /// # Errors
-    /// [`Error::Unauthenticated`], the same for a wrong password, an unknown name and an account that is not active;
-    /// [`Error::TooManyAttempts`], before anything is compared; [`Error::Contended`].
-    pub fn create<'a>(&'a self, call: &'a Call, client: &'a Client, input: NewSession) -> BoxFuture<'a, Result<SessionView>> {
-        Box::pin(async move {
-            let name = TypedName::parse(&input.username);
-            let attempt = match self.throttle.admit(&name.canonical, client.address, call.now).await? {
-                Ok(attempt) => attempt,
-                Err(wait) => {
-                    let (user, _) = self.find(&name).await?;
-                    self.refuse(call, user.as_ref(), Refusal::Throttled).await?;
-                    return Err(Error::TooManyAttempts(wait));
-                }
-            };
-            let Proved { user, credential } = self.authenticate(call, &name, &input.password).await?;
-            let session = self.begin(call, client, user, SignInMethod::Password).await?;
-            // The session is there. What follows makes the next sign-in better, and its failure this one no worse.
-            self.throttle.succeeded(&attempt, call.now).await;
-            self.rehash(call, &credential, &input.password).await;
-            Ok(session)
-        })
-    }
-
-    /// The active account with this name and password. An unknown name costs the same reads, the same comparison and the same writes as a
-    /// known one.
-    async fn authenticate(&self, call: &Call, name: &TypedName, password: &Password) -> Result<Proved> {
-        let (user, credential) = self.find(name).await?;
-        let hash = credential.as_ref().map_or(password::NOBODY, |credential| &credential.password_hash);
-        let matches = password::matches(password, hash);
-        match (user, credential) {
-            (Some(user), Some(credential)) if matches && user.is_active => Ok(Proved { user, credential }),
-            (user, _) => {
-                self.refuse(call, user.as_ref(), Refusal::WrongPassword).await?;
-                Err(wrong_password())
-            }
-        }
-    }
-
-    /// The account with a name, and what the one that has claimed it is proved with.
-    async fn find(&self, name: &TypedName) -> Result<(Option<User>, Option<Credential>)> {
-        let id = match &name.claim {
-            Some(claim) => self.store.owner_of(claim).await?.and_then(|owner| owner.parse().ok()),
-            None => None,
-        };
-        let id = id.unwrap_or_else(|| UserId::generate(Timestamp::from_millis(0)));
-        let (user, credential) = self.store.get_both::<User, Credential>(Key::user(id), Key::credential(id)).await?;
-        Ok((user.filter(|user| name.names(user)), credential))
-    }
-
-    /// Enters a failure into the audit trail.
-    async fn refuse(&self, call: &Call, account: Option<&User>, reason: Refusal) -> Result<()> {
-        let account = account.map(|user| user.id);
-        let commit = Commit::new(None, call.trace.clone(), call.now).audit(account, AuditData::SessionRefused { reason });
-        Ok(self.store.commit(commit).await?)
+        let tokens = TokenIssuer::new(store.clone(), vault, issuer);
+        Self { store, tokens, rules }
     }
 
     /// Begins a session of an account that has proved itself.
@@ -245,7 +138,8 @@ impl Sessions {
         let mut commit = Commit::new(Some(user.id), call.trace.clone(), now);
         let first_admin = self.first_admin(user, now).await?;
         if let Some((admin, admins)) = &first_admin {
-            commit = commit.update(user, admin).create(admins);
+            let changed = AuditData::RolesChanged { roles: admin.roles.clone() };
+            commit = commit.update(user, admin).create(admins).audit(Some(user.id), changed);
         }
         let user = first_admin.as_ref().map_or(user, |(admin, _)| admin);
         let id = SessionId::generate(now);
@@ -257,8 +151,9 @@ impl Sessions {
     }
 
     async fn access_token(&self, call: &Call, user: &User, session: SessionId) -> Result<SecretString> {
-        let access = user.access(self.rules.wants_verified_email);
-        self.tokens.issue((user.id, user.roles.clone(), access), Some(session), &call.trace, call.now).await
+        let SessionRules { wants_verified_email, wants_admin_second_factor, .. } = self.rules;
+        let granted = (user.id, user.granted_roles(wants_admin_second_factor), user.access(wants_verified_email));
+        self.tokens.issue(granted, Some(session), &call.trace, call.now).await
     }
 
     /// The account as the first admin, where signing in makes it that.
@@ -272,26 +167,6 @@ impl Sessions {
             return Err(Error::VersionMismatch);
         }
         user.first_admin(self.rules.first_admin, admins.as_ref(), now)
-    }
-
-    /// Hashes the password again, as passwords are hashed now, if it was hashed otherwise.
-    async fn rehash(&self, call: &Call, credential: &Credential, password: &Password) {
-        if !password::is_outdated(&credential.password_hash) {
-            return;
-        }
-        let outcome = async {
-            let password_hash = password::hash(password)?;
-            let after = Credential { user_id: credential.user_id, password_hash, version: credential.version + 1 };
-            let commit = Commit::new(Some(credential.user_id), call.trace.clone(), call.now).update(credential, &after);
-            match self.store.commit(commit).await {
-                // Somebody has just chosen another password.
-                Ok(()) | Err(CommitError::Stale) => Ok(()),
-                Err(error) => Err(Error::from(error)),
-            }
-        };
-        if let Err(error) = outcome.await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "A password could not be hashed again");
-        }
     }
 }
 

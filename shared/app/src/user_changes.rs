@@ -1,10 +1,12 @@
-//! Changes of accounts. Each reads the account that asks as it is now: one that was switched off a moment ago changes nothing more,
-//! and roles count as the table has them, whatever the token says.
+//! Changes of accounts. Each reads the account that asks as it is now: one that was switched off a moment ago changes nothing more, and a
+//! role counts only if both the table and the token have it. So one that was taken counts no more, and a token never does more than it was
+//! made for.
 
 use futures::future::BoxFuture;
 use quire_domain::{
     Error, Result,
     admins::Admins,
+    audit::AuditData,
     error::{Credentials, Kind},
     event::EventData,
     id::UserId,
@@ -84,7 +86,7 @@ impl UserChanges {
             } else {
                 self.store.get_both(Key::user(caller), Key::user(id)).await?
             };
-            let by = by.ok_or(Error::Unauthenticated(Credentials::InvalidToken))?;
+            let by = by.ok_or(Error::Unauthenticated(Credentials::InvalidToken))?.acting(&call.principal);
             let before = before.ok_or(Error::NotFound(Kind::User))?;
             let Some((after, event)) = decide(&by, &before)? else { return Ok((by, before)) };
             precondition.check(before.version)?;
@@ -92,6 +94,9 @@ impl UserChanges {
                 return Ok((by, after));
             }
             let mut commit = Commit::new(Some(caller), call.trace.clone(), call.now).update(&before, &after).emit(event);
+            for data in entries(&before, &after) {
+                commit = commit.audit(Some(id), data);
+            }
             commit = moved(commit, Claim::Username(before.username.clone()), Claim::Username(after.username.clone()), id);
             commit = moved(commit, Claim::Email(before.email.clone()), Claim::Email(after.email.clone()), id);
             if before.is_admin() != after.is_admin() {
@@ -108,6 +113,21 @@ impl UserChanges {
         }
         Err(Error::Contended)
     }
+}
+
+/// What the audit trail says of a change.
+fn entries(before: &User, after: &User) -> Vec<AuditData> {
+    let mut entries = Vec::new();
+    if before.roles != after.roles {
+        entries.push(AuditData::RolesChanged { roles: after.roles.clone() });
+    }
+    if before.erasure_requested_at != after.erasure_requested_at {
+        // It switches the account off besides.
+        entries.push(AuditData::ErasureRequested {});
+    } else if before.is_active != after.is_active {
+        entries.push(AuditData::StatusChanged { is_active: after.is_active });
+    }
+    entries
 }
 
 /// From the account that asks and the account before the change to the account after it, and what follows; nothing where it has been

@@ -177,6 +177,7 @@ impl UserView {
             username,
             email,
             email_verified_at: _,
+            second_factor_at: _,
             display_name,
             bio,
             roles,

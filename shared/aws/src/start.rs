@@ -5,9 +5,10 @@ use std::{error::Error as StdError, process::ExitCode};
 use aws_types::SdkConfig;
 use quire_app::{
     rates::Rates,
+    sessions::SessionRules,
     tokens::{Issuer, Tokens},
 };
-use quire_domain::session::Lifetimes;
+use quire_domain::{id::UserId, session::Lifetimes};
 use quire_store::Store;
 
 use crate::{Environment, MissingVariable, config::ConfigError};
@@ -50,13 +51,19 @@ impl Setup {
         Ok(Issuer { issuer: self.environment.get("ISSUER")?, audience: self.environment.get("AUDIENCE")? })
     }
 
-    /// How long sessions last (`SESSION_DAYS`, `SESSION_IDLE_DAYS`).
+    /// What the deployment decides of sessions (`REQUIRE_VERIFIED_EMAIL`, `REQUIRE_ADMIN_SECOND_FACTOR`, `SESSION_DAYS`,
+    /// `SESSION_IDLE_DAYS`).
     ///
     /// # Errors
     /// [`ConfigError`], with the name of what is wrong.
-    pub fn lifetimes(&self) -> Result<Lifetimes, ConfigError> {
+    pub fn session_rules(&self, first_admin: Option<UserId>) -> Result<SessionRules, ConfigError> {
         let seconds = |name| self.environment.number(name).map(|days| i64::from(days) * 24 * 60 * 60);
-        Ok(Lifetimes { session: seconds("SESSION_DAYS")?, idle: seconds("SESSION_IDLE_DAYS")? })
+        Ok(SessionRules {
+            first_admin,
+            wants_verified_email: self.environment.flag("REQUIRE_VERIFIED_EMAIL")?,
+            wants_admin_second_factor: self.environment.flag("REQUIRE_ADMIN_SECOND_FACTOR")?,
+            lifetimes: Lifetimes { session: seconds("SESSION_DAYS")?, idle: seconds("SESSION_IDLE_DAYS")? },
+        })
     }
 
     /// Quotas of writes a minute (`WRITES_PER_MINUTE`, `ANONYMOUS_WRITES_PER_MINUTE`).

@@ -133,6 +133,27 @@ pub enum Refusal {
 }
 
 impl AuditData {
+    /// Every name.
+    pub const NAMES: [&'static str; 17] = [
+        "session.created",
+        "session.refused",
+        "session.revoked",
+        "session.reused",
+        "user.roles-changed",
+        "user.status-changed",
+        "user.email-changed",
+        "user.email-verified",
+        "user.password-changed",
+        "user.erasure-requested",
+        "identity.linked",
+        "api-token.created",
+        "api-token.revoked",
+        "second-factor.enabled",
+        "second-factor.disabled",
+        "second-factor.recovered",
+        "comment.moderated",
+    ];
+
     /// The name of what was done, as `type` says it.
     pub fn name(&self) -> &'static str {
         match self {
@@ -178,4 +199,11 @@ pub struct AuditEvent {
     pub data: AuditData,
     /// Epoch seconds after which the entry is no longer kept; the table's attribute for time to live.
     pub expires_at: i64,
+}
+
+impl AuditEvent {
+    /// Whether the entry is still kept. The table deletes late.
+    pub fn is_kept(&self, now: Timestamp) -> bool {
+        self.expires_at > now.seconds()
+    }
 }

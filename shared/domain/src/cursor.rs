@@ -5,7 +5,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use crate::{
     Timestamp,
     details::Tag,
-    id::{CommentId, PostId, SessionId, UserId},
+    id::{ApiTokenId, AuditId, CommentId, PostId, SessionId, UserId},
     limits,
     reaction::Kind,
     revision::RevisionNumber,
@@ -98,6 +98,28 @@ impl Position for CommentId {
 
 /// A position among accounts, newest first.
 impl Position for UserId {
+    fn sort_key(&self) -> String {
+        self.to_string()
+    }
+
+    fn from_sort_key(key: &str) -> Option<Self> {
+        key.parse().ok()
+    }
+}
+
+/// A position among the API tokens of one account, newest first.
+impl Position for ApiTokenId {
+    fn sort_key(&self) -> String {
+        format!("TOKEN#{self}")
+    }
+
+    fn from_sort_key(key: &str) -> Option<Self> {
+        key.strip_prefix("TOKEN#")?.parse().ok()
+    }
+}
+
+/// A position in the audit trail, newest first.
+impl Position for AuditId {
     fn sort_key(&self) -> String {
         self.to_string()
     }

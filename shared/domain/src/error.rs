@@ -41,6 +41,10 @@ pub enum Kind {
     Reaction,
     /// A session.
     Session,
+    /// An API token.
+    ApiToken,
+    /// A second factor.
+    SecondFactor,
 }
 
 /// Every failure of a use case.
@@ -102,6 +106,18 @@ pub enum Error {
     /// The idempotency key was used before for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyReused,
+    /// The account has as many API tokens as it may.
+    #[error("the account has as many API tokens as it may")]
+    TooManyApiTokens,
+    /// The second factor is on already.
+    #[error("the second factor is on")]
+    SecondFactorEnabled,
+    /// There were too many tries of codes.
+    #[error("too many tries; the next one in {seconds} s")]
+    TooManyTries {
+        /// Seconds until the next one, at least 1.
+        seconds: i64,
+    },
     /// Too many writes to the same items at once; the same request can be sent again.
     #[error("too many concurrent writes to the same items")]
     Contended,
@@ -134,6 +150,15 @@ pub enum Credentials {
     /// The refresh token is malformed, forged, used before, or of a session that is over.
     #[error("invalid refresh token")]
     InvalidRefreshToken,
+    /// The password is right, and the account wants a code besides.
+    #[error("a code of the second factor is missing")]
+    SecondFactorRequired,
+    /// The code is not one of the second factor, or was used before.
+    #[error("wrong code")]
+    WrongCode,
+    /// The API token is malformed, unknown, revoked or expired, or its account is not active.
+    #[error("invalid API token")]
+    InvalidApiToken,
 }
 
 impl Error {

@@ -30,6 +30,18 @@ macro_rules! ids {
                 Self(uuid)
             }
 
+            /// The first id of a time: all that were made before sort before it, and all made since sort after it.
+            pub fn first_of(time: Timestamp) -> Self {
+                let millis = u64::try_from(time.millis()).unwrap_or(0);
+                Self(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
+            }
+
+            /// When it was made, to the millisecond.
+            pub fn made_at(self) -> Timestamp {
+                let (high, low, _, _) = self.0.as_fields();
+                Timestamp::from_millis((i64::from(high) << 16) | i64::from(low))
+            }
+
             /// The raw value.
             pub fn uuid(self) -> Uuid {
                 self.0
@@ -88,6 +100,14 @@ mod tests {
         let first = PostId::generate(Timestamp::from_millis(1_000));
         let second = PostId::generate(Timestamp::from_millis(1_001));
         assert!(first < second && first.to_string() < second.to_string());
+    }
+
+    #[test]
+    fn an_id_tells_when_it_was_made() {
+        let now = Timestamp::from_millis(1_795_356_000_123);
+        let (id, first) = (AuditId::generate(now), AuditId::first_of(now));
+        assert_eq!((id.made_at(), first.made_at()), (now, now));
+        assert!(first <= id && AuditId::generate(Timestamp::from_millis(1_795_356_000_122)) < first);
     }
 
     #[test]

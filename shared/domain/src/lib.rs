@@ -2,6 +2,7 @@
 //! that returns the changed entities and the events that follow from them.
 
 pub mod admins;
+pub mod api_token;
 pub mod audit;
 pub mod change;
 pub mod comment;
@@ -20,6 +21,7 @@ pub mod post;
 pub mod rate;
 pub mod reaction;
 pub mod revision;
+pub mod second_factor;
 pub mod session;
 pub mod signing;
 pub mod slug;

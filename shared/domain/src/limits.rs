@@ -76,3 +76,15 @@ pub const SIGN_IN_MEMORY_SECONDS: i64 = 24 * 60 * 60;
 pub const SIGN_IN_KNOWN_SECONDS: i64 = 30 * 24 * 60 * 60;
 /// Seconds of the window that a quota of writes is for.
 pub const RATE_SECONDS: i64 = 60;
+/// Characters in the name of an API token.
+pub const API_TOKEN_NAME_CHARS: usize = 80;
+/// API tokens of an account, with those that have expired and not been revoked.
+pub const API_TOKENS: u64 = 20;
+/// Seconds after which the last use of an API token is noted again.
+pub const API_TOKEN_USE_SECONDS: i64 = 60 * 60;
+/// Seconds in which a new second factor must be confirmed.
+pub const SECOND_FACTOR_SECONDS: i64 = 10 * 60;
+/// Codes that recover an account without its second factor.
+pub const RECOVERY_CODES: usize = 10;
+/// Codes and repeated passwords that an account may try in a minute.
+pub const CODE_TRIES: u32 = 5;

@@ -229,8 +229,10 @@ pub enum Action {
     ReadFeed,
     /// List the sessions of an account and end them.
     ManageSessions,
-    /// Make API tokens, list them and revoke them.
+    /// Make API tokens.
     ManageTokens,
+    /// List API tokens and revoke them.
+    RevokeTokens,
     /// Turn the second factor on and off.
     ManageSecondFactor,
     /// Read who did what.
@@ -250,7 +252,13 @@ impl Action {
             Self::React | Self::Follow => Some(Scope::EngagementWrite),
             Self::ReadFeed => Some(Scope::EngagementRead),
             Self::ReadAudit => Some(Scope::AuditRead),
-            Self::EditUser | Self::SwitchUser | Self::AssignRoles | Self::ManageSessions | Self::ManageTokens | Self::ManageSecondFactor => None,
+            Self::EditUser
+            | Self::SwitchUser
+            | Self::AssignRoles
+            | Self::ManageSessions
+            | Self::ManageTokens
+            | Self::RevokeTokens
+            | Self::ManageSecondFactor => None,
         }
     }
 
@@ -263,6 +271,7 @@ impl Action {
             | Self::SeeUnapprovedComment
             | Self::ReadFeed
             | Self::ManageSessions
+            | Self::RevokeTokens
             | Self::ManageSecondFactor => true,
             Self::ListUsers
             | Self::SwitchUser
@@ -317,7 +326,7 @@ fn has_role(id: UserId, roles: &Roles, action: Action, owner: Option<UserId>) ->
     let own = owner == Some(id);
     let has = |role: Role| roles.contains(&role);
     match action {
-        Action::SeeEmail | Action::EditUser => own || has(Role::Admin),
+        Action::SeeEmail | Action::EditUser | Action::RevokeTokens => own || has(Role::Admin),
         Action::ListUsers | Action::SwitchUser | Action::AssignRoles => has(Role::Admin),
         Action::DraftPost => has(Role::Author),
         Action::SeeUnpublishedPost => own || has(Role::Editor),
@@ -352,6 +361,18 @@ mod tests {
     use crate::Timestamp;
 
     #[test]
+    fn admins_revoke_the_tokens_of_others_and_make_none_for_them() {
+        let (me, other) = (UserId::generate(Timestamp::from_millis(0)), UserId::generate(Timestamp::from_millis(1)));
+        for role in Role::ALL {
+            let principal = Principal::user(me, [role].into());
+            let may = |action| [me, other].map(|owner| allows(&principal, action, Some(owner)));
+            assert_eq!(may(Action::RevokeTokens), [true, role == Role::Admin], "{role}");
+            assert_eq!((may(Action::ManageTokens), may(Action::ManageSecondFactor)), ([true, false], [true, false]), "{role}");
+            assert_eq!(allows(&principal, Action::ReadAudit, None), role == Role::Admin, "{role}");
+        }
+    }
+
+    #[test]
     fn talking_moderating_and_following_belong_to_their_roles() {
         use Action::{DeleteComment, EditComment, Follow, ModerateComment, React};
         let (me, other) = (UserId::generate(Timestamp::from_millis(0)), UserId::generate(Timestamp::from_millis(1)));
@@ -372,11 +393,11 @@ mod tests {
     fn tokens_narrow_roles_and_never_widen_them() {
         use Action::{
             AssignRoles, Comment, DeleteComment, DraftPost, EditComment, EditPost, EditUser, Follow, ListUsers, ManageSecondFactor, ManageSessions,
-            ManageTokens, ModerateComment, React, ReadAudit, ReadFeed, SeeEmail, SeeUnapprovedComment, SeeUnpublishedPost, SwitchUser,
+            ManageTokens, ModerateComment, React, ReadAudit, ReadFeed, RevokeTokens, SeeEmail, SeeUnapprovedComment, SeeUnpublishedPost, SwitchUser,
         };
         let me = UserId::generate(Timestamp::from_millis(0));
         let with = |roles: &[Role], access| Principal::User { id: me, roles: roles.iter().copied().collect(), access };
-        let personal = [EditUser, ManageSessions, ManageSecondFactor];
+        let personal = [EditUser, ManageSessions, ManageSecondFactor, RevokeTokens];
         let reading = [SeeEmail, SeeUnpublishedPost, SeeUnapprovedComment, ReadFeed];
         let other = [
             ListUsers,

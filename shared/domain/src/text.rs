@@ -84,6 +84,8 @@ texts! {
     Excerpt,
     /// The text of a comment.
     CommentText,
+    /// What an API token is for, for its owner: one line.
+    TokenName,
 }
 
 impl Username {
@@ -112,6 +114,13 @@ impl DisplayName {
     /// Parses a display name: trimmed, not empty, one line.
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
         line(text, limits::DISPLAY_NAME_CHARS).map(Self)
+    }
+}
+
+impl TokenName {
+    /// Parses the name of an API token: trimmed, not empty, one line.
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
+        line(text, limits::API_TOKEN_NAME_CHARS).map(Self)
     }
 }
 

@@ -48,6 +48,13 @@ impl Timestamp {
         self.zoned().map_or((1970, 1), |time| (time.year(), time.month()))
     }
 
+    /// When a calendar month of UTC begins.
+    pub fn of_month((year, month): (i16, i8)) -> Self {
+        let date = jiff::civil::Date::new(year, month, 1).ok();
+        let time = date.and_then(|date| date.to_zoned(jiff::tz::TimeZone::UTC).ok());
+        Self::from_millis(time.map_or(0, |time| time.timestamp().as_millisecond()))
+    }
+
     fn zoned(self) -> Option<jiff::Zoned> {
         jiff::Timestamp::from_millisecond(self.0).ok().map(|time| time.to_zoned(jiff::tz::TimeZone::UTC))
     }
@@ -93,6 +100,7 @@ mod tests {
         assert_eq!(earlier.to_string(), "2025-11-22T14:00:00.000Z");
         assert!(earlier.to_string() < later.to_string());
         assert_eq!(earlier.to_string().parse::<Timestamp>().unwrap(), earlier);
-        assert_eq!(earlier.year(), 2025);
+        assert_eq!((earlier.year(), earlier.month()), (2025, (2025, 11)));
+        assert_eq!(Timestamp::of_month((2025, 11)).to_string(), "2025-11-01T00:00:00.000Z");
     }
 }

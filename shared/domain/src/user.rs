@@ -26,6 +26,9 @@ pub struct User {
     /// Since when it is known that the address is the account's own.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub email_verified_at: Option<Timestamp>,
+    /// Since when signing in takes a second factor.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub second_factor_at: Option<Timestamp>,
     /// How it wants to be called.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub display_name: Option<DisplayName>,
@@ -96,6 +99,7 @@ impl User {
             username,
             email,
             email_verified_at: None,
+            second_factor_at: None,
             display_name,
             bio,
             roles,
@@ -122,6 +126,34 @@ impl User {
     /// How much a token of the account's own allows.
     pub fn access(&self, wants_verified_email: bool) -> Access {
         if wants_verified_email && self.email_verified_at.is_none() { Access::Unverified } else { Access::Full }
+    }
+
+    /// The roles that a token of the account's own carries: where admins need a second factor, one without it gets no token of an admin.
+    pub fn granted_roles(&self, wants_admin_second_factor: bool) -> Roles {
+        let mut roles = self.roles.clone();
+        if wants_admin_second_factor && self.second_factor_at.is_none() {
+            roles.remove(&Role::Admin);
+        }
+        roles
+    }
+
+    /// The account as it acts with the token of `principal`: with the roles that both have. A token never does more than it was made for,
+    /// and a role that the account has lost counts no more.
+    pub fn acting(&self, principal: &Principal) -> Self {
+        let roles = match principal {
+            Principal::User { roles, .. } => self.roles.intersection(roles).copied().collect(),
+            Principal::Anonymous | Principal::System => Roles::new(),
+        };
+        Self { roles, ..self.clone() }
+    }
+
+    /// The account with its second factor on since then, or off.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] if it is not active.
+    pub fn with_second_factor(&self, since: Option<Timestamp>, now: Timestamp) -> Result<Self> {
+        self.principal()?;
+        self.changed(Self { second_factor_at: since, ..self.clone() }, now)
     }
 
     /// Whether this is one of the admins: an account that is switched off is none, whatever its roles.
@@ -291,6 +323,27 @@ mod tests {
         assert!(matches!(root.assign_roles(&root, [Role::Admin, Role::Editor].into(), later()), Err(Error::Forbidden(_))));
         assert_eq!(root.assign_roles(&root, [Role::Reader].into(), later()).unwrap().roles, [Role::Reader].into());
         assert!(matches!(ada.assign_roles(&switched_off(&root), Roles::new(), later()), Err(Error::Unauthenticated(_))));
+    }
+
+    #[test]
+    fn an_account_acts_with_the_roles_that_it_and_its_token_have() {
+        let ada = user(1, &[Role::Reader, Role::Admin]);
+        let acting = |roles: &[Role]| ada.acting(&Principal::user(ada.id, roles.iter().copied().collect())).roles;
+        assert_eq!(acting(&[Role::Reader, Role::Admin]), ada.roles);
+        assert_eq!(acting(&[Role::Reader]), [Role::Reader].into());
+        assert_eq!(acting(&[Role::Editor]), Roles::new());
+        assert_eq!(ada.acting(&Principal::Anonymous).roles, Roles::new());
+    }
+
+    #[test]
+    fn an_admin_without_a_second_factor_gets_no_token_of_an_admin_where_one_is_wanted() {
+        let ada = user(1, &[Role::Reader, Role::Admin]);
+        let with = ada.with_second_factor(Some(later()), later()).unwrap();
+        assert_eq!((with.second_factor_at, with.version), (Some(later()), 2));
+        assert_eq!((ada.granted_roles(false), with.granted_roles(true)), (ada.roles.clone(), ada.roles.clone()));
+        assert_eq!(ada.granted_roles(true), [Role::Reader].into());
+        assert_eq!(with.with_second_factor(None, later()).unwrap().granted_roles(true), [Role::Reader].into());
+        assert!(matches!(switched_off(&ada).with_second_factor(None, later()), Err(Error::Unauthenticated(_))));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub use call::{Anyone, Origin, Public, SignedIn};
 pub use params::{FollowerId, Id, Query};
 pub use precondition::{IfMatch, IfNoneExists};
 pub use problem::{Problem, Result};
-pub use reply::{Created, Entity, List, Moved, Once, Selected};
+pub use reply::{Created, Entity, Issued, List, Moved, Selected, Shown};
 
 /// A route and what it wants ready before its first request.
 pub struct Route {

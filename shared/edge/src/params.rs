@@ -12,7 +12,7 @@ use quire_app::{
 };
 use quire_domain::{
     error::Kind,
-    id::{CommentId, InvalidId, PostId, SessionId, UserId},
+    id::{ApiTokenId, CommentId, InvalidId, PostId, SessionId, UserId},
     post::PostName,
     reaction,
     revision::RevisionNumber,
@@ -57,6 +57,11 @@ impl PathId for CommentId {
 impl PathId for SessionId {
     const NAME: &'static str = "sessionId";
     const KIND: Kind = Kind::Session;
+}
+
+impl PathId for ApiTokenId {
+    const NAME: &'static str = "tokenId";
+    const KIND: Kind = Kind::ApiToken;
 }
 
 /// The account that follows, as `{followerId}`.

@@ -111,6 +111,11 @@ impl Problem {
             Credentials::InvalidToken => problem("invalid-token", "The access token is not valid", "Bearer realm=\"quire\", error=\"invalid_token\""),
             Credentials::InvalidRefreshToken => problem("invalid-refresh-token", "The refresh token is not valid", "Bearer realm=\"quire\""),
             Credentials::WrongPassword => problem("wrong-password", "The name or the password is wrong", "Bearer realm=\"quire\""),
+            Credentials::SecondFactorRequired => {
+                problem("second-factor-required", "A code of the second factor is missing", "Bearer realm=\"quire\"")
+            }
+            Credentials::WrongCode => problem("wrong-code", "The code is wrong or was used before", "Bearer realm=\"quire\""),
+            Credentials::InvalidApiToken => problem("invalid-api-token", "The API token is not valid", "Bearer realm=\"quire\""),
         }
     }
 }
@@ -144,6 +149,12 @@ impl From<Error> for Problem {
             Error::NotFound(Kind::Comment) => Self::new(StatusCode::NOT_FOUND, "comment-not-found", "There is no such comment"),
             Error::NotFound(Kind::Reaction) => Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here"),
             Error::NotFound(Kind::Session) => Self::new(StatusCode::NOT_FOUND, "session-not-found", "There is no such session"),
+            Error::NotFound(Kind::ApiToken) => Self::new(StatusCode::NOT_FOUND, "api-token-not-found", "There is no such API token"),
+            Error::NotFound(Kind::SecondFactor) => Self::new(StatusCode::NOT_FOUND, "second-factor-not-found", "There is no such second factor"),
+            Error::TooManyApiTokens => Self::new(StatusCode::CONFLICT, "too-many-api-tokens", "The account has as many API tokens as it may"),
+            Error::SecondFactorEnabled => Self::new(StatusCode::CONFLICT, "second-factor-enabled", "The second factor is on already"),
+            Error::TooManyTries { seconds } => Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-tries", "There were too many tries")
+                .with_header(header::RETRY_AFTER, HeaderValue::from(seconds)),
             Error::UsernameTaken => Self::new(StatusCode::CONFLICT, "username-taken", "The username is taken"),
             Error::EmailTaken => Self::new(StatusCode::CONFLICT, "email-taken", "There is an account with this e-mail address"),
             Error::LastAdmin => Self::new(StatusCode::CONFLICT, "last-admin", "The last admin must stay one"),

@@ -65,13 +65,23 @@ impl<T: Versioned + Wire + Serialize> IntoResponse for Entity<T> {
     }
 }
 
-/// 200 with a view that has no versions and is kept by nobody.
+/// 200 with what has no versions, for nobody but who asked.
 #[derive(Debug)]
-pub struct Once<T>(pub T);
+pub struct Shown<T>(pub T);
 
-impl<T: Wire + Serialize> IntoResponse for Once<T> {
+impl<T: Wire + Serialize> IntoResponse for Shown<T> {
     fn into_response(self) -> Response {
         Document::reply(StatusCode::OK, &self.0)
+    }
+}
+
+/// 201 with what has no address: it is shown this once.
+#[derive(Debug)]
+pub struct Issued<T>(pub T);
+
+impl<T: Wire + Serialize> IntoResponse for Issued<T> {
+    fn into_response(self) -> Response {
+        Document::reply(StatusCode::CREATED, &self.0)
     }
 }
 

@@ -1,11 +1,17 @@
 //! How each view and each input stands in XML and in Protocol Buffers; in JSON they stand as they are.
 
 use quire_app::{
+    access_tokens::{AccessTokenView, NewAccessToken},
+    api_tokens::{ApiTokenView, IssuedApiTokenView, NewApiToken},
+    audit::AuditEventView,
     comments::{CommentReplacement, CommentStatusReplacement, CommentView, NewComment},
     follows::FollowView,
     page::PageView,
     posts::{PostListItem, PostReplacement, PostView, RevisionListItem, RevisionView},
     reactions::ReactionView,
+    second_factor_changes::{
+        NewSecondFactor, PendingSecondFactorView, RecoveryCodesView, SecondFactorConfirmation, SecondFactorRemoval, SecondFactorView,
+    },
     sessions::{NewSession, SessionRefresh, SessionSummaryView, SessionView},
     tags::TagView,
     users::{NewUser, RoleReplacement, UserReplacement, UserView},
@@ -69,6 +75,18 @@ wire! {
     CommentStatusReplacement => "comment", v1::CommentStatusReplacement;
     PageView<ReactionView> => "page", v1::ReactionPage;
     PageView<FollowView> => "page", v1::FollowPage;
+    NewApiToken => "apiToken", v1::NewApiToken;
+    IssuedApiTokenView => "apiToken", v1::IssuedApiToken;
+    PageView<ApiTokenView> => "page", v1::ApiTokenPage;
+    NewAccessToken => "accessToken", v1::NewAccessToken;
+    AccessTokenView => "accessToken", v1::AccessToken;
+    NewSecondFactor => "secondFactor", v1::NewSecondFactor;
+    PendingSecondFactorView => "secondFactor", v1::PendingSecondFactor;
+    SecondFactorConfirmation => "secondFactor", v1::SecondFactorConfirmation;
+    RecoveryCodesView => "recoveryCodes", v1::RecoveryCodes;
+    SecondFactorView => "secondFactor", v1::SecondFactor;
+    SecondFactorRemoval => "secondFactor", v1::SecondFactorRemoval;
+    PageView<AuditEventView> => "page", v1::AuditEventPage;
     ProblemView<'_> => "problem", v1::Problem;
 }
 

@@ -56,6 +56,14 @@ fn cases() -> Vec<Case> {
     });
     let tag = json!({"tag": "rust", "postCount": 12});
     let count = json!({"kind": "like", "count": 3});
+    let api_token = json!({
+        "tokenId": "t1", "name": "Build", "scopes": ["posts:read", "posts:write"], "createdAt": TIME, "lastUsedAt": TIME, "expiresAt": LATER,
+    });
+    let audit_event = json!({
+        "auditEventId": "e1", "type": "session.created", "occurredAt": TIME, "actorId": "u1", "subjectId": "u2", "correlationId": "r1",
+        "sessionId": "s1", "method": "password", "reason": "wrong-code", "roles": ["reader", "admin"], "isActive": false, "provider": "google",
+        "tokenId": "t1", "scopes": ["posts:read"], "postId": "p1", "commentId": "c1", "status": "held",
+    });
     let wrong = json!({"pointer": "/title", "detail": "is required"});
     vec![
         case::<User>(user.clone()),
@@ -63,7 +71,7 @@ fn cases() -> Vec<Case> {
         case::<NewUser>(json!({"username": "ada", "email": "ada@example.org", "password": "correct horse", "displayName": "Ada", "bio": "Writes"})),
         case::<UserReplacement>(json!({"username": "ada", "email": "ada@example.org", "displayName": "Ada", "bio": "Writes", "isActive": false})),
         case::<RoleReplacement>(json!({"roles": ["reader", "editor"]})),
-        case::<NewSession>(json!({"username": "ada", "password": "correct horse"})),
+        case::<NewSession>(json!({"username": "ada", "password": "correct horse", "code": "123456"})),
         case::<Session>(json!({
             "sessionId": "s1", "userId": "u1", "accessToken": "a.b.c", "tokenType": "Bearer", "expiresIn": 900, "createdAt": TIME, "expiresAt": LATER,
             "refreshToken": "qrt_x", "refreshExpiresAt": LATER,
@@ -97,6 +105,20 @@ fn cases() -> Vec<Case> {
         page::<FollowPage>(follow),
         case::<Tag>(tag.clone()),
         page::<TagPage>(tag),
+        case::<ApiToken>(api_token.clone()),
+        page::<ApiTokenPage>(api_token.clone()),
+        case::<IssuedApiToken>(and(&api_token, json!({"token": "qat_x"}))),
+        case::<NewApiToken>(json!({"name": "Build", "scopes": ["posts:write"], "expiresAt": LATER})),
+        case::<NewAccessToken>(json!({"apiToken": "qat_x"})),
+        case::<AccessToken>(json!({"accessToken": "a.b.c", "tokenType": "Bearer", "expiresIn": 600, "scope": "posts:read posts:write"})),
+        case::<NewSecondFactor>(json!({"password": "correct horse"})),
+        case::<PendingSecondFactor>(json!({"secret": "JBSWY3DP", "uri": "otpauth://totp/quire:ada?secret=JBSWY3DP", "expiresAt": TIME})),
+        case::<SecondFactorConfirmation>(json!({"code": "123456"})),
+        case::<RecoveryCodes>(json!({"recoveryCodes": ["00000-11111-22222-33333", "44444-55555-66666-77777"]})),
+        case::<SecondFactor>(json!({"isEnabled": true, "enabledAt": TIME, "recoveryCodesLeft": 9})),
+        case::<SecondFactorRemoval>(json!({"password": "correct horse", "code": "123456"})),
+        case::<AuditEvent>(audit_event.clone()),
+        page::<AuditEventPage>(audit_event),
         case::<Problem>(json!({
             "type": "urn:quire:problem:invalid-input", "title": "The input is not valid", "status": 422,
             "detail": "Two fields are wrong", "errors": [wrong, wrong],

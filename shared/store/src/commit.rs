@@ -61,6 +61,9 @@ pub enum CommitError {
     /// Another entity has this value.
     #[error("a unique value is taken")]
     Claimed(Claim),
+    /// There are as many of these as there may be.
+    #[error("a counter is at its limit")]
+    Full,
     /// An entity has changed since it was read, or exists already.
     #[error("an entity has another version than expected")]
     Stale,
@@ -87,6 +90,8 @@ impl From<CommitError> for Error {
             CommitError::Claimed(Claim::Username(_)) => Self::UsernameTaken,
             CommitError::Claimed(Claim::Email(_)) => Self::EmailTaken,
             CommitError::Claimed(Claim::Slug(_)) => Self::SlugTaken,
+            // The API tokens of an account are all that there may be only so many of.
+            CommitError::Full => Self::TooManyApiTokens,
             CommitError::Stale => Self::VersionMismatch,
             CommitError::AlreadyRecorded | CommitError::Contended => Self::Contended,
             CommitError::Unavailable(source) => Self::Unavailable(source),
@@ -107,6 +112,7 @@ enum OnCondition {
     Recorded,
     Done,
     Claimed(Claim),
+    Full,
     Stale,
 }
 
@@ -193,6 +199,22 @@ impl Commit {
         }
         let update = update.update_expression(format!("ADD {}", additions.join(", "))).build().ok();
         self.writes.push(Write { item: TransactWriteItem::builder().set_update(update).build(), on_condition: OnCondition::Stale });
+        self
+    }
+
+    /// Adds one to a counter that may not exceed `most`; else the commit fails with [`CommitError::Full`].
+    fn add_up_to(mut self, counter: &Counter, most: u64) -> Self {
+        let update = Update::builder()
+            .table_name("")
+            .set_key(Some(attributes(counter.key.clone())))
+            .update_expression("ADD #count :one")
+            .condition_expression("attribute_not_exists(#count) OR #count < :most")
+            .expression_attribute_names("#count", counter.attribute)
+            .expression_attribute_values(":one", AttributeValue::N("1".into()))
+            .expression_attribute_values(":most", AttributeValue::N(most.to_string()))
+            .build()
+            .ok();
+        self.writes.push(Write { item: TransactWriteItem::builder().set_update(update).build(), on_condition: OnCondition::Full });
         self
     }
 
@@ -301,8 +323,11 @@ impl Commit {
     fn count(mut self, before: &[Counter], after: &[Counter]) -> Self {
         let left = before.iter().filter(|counter| !after.contains(counter)).map(|counter| (counter, -1));
         let entered = after.iter().filter(|counter| !before.contains(counter)).map(|counter| (counter, 1));
-        for (Counter { key, attribute }, delta) in left.chain(entered) {
-            self = self.add(key.clone(), &[(attribute, delta)]);
+        for (counter, delta) in left.chain(entered) {
+            self = match counter.most {
+                Some(most) if delta > 0 => self.add_up_to(counter, most),
+                _ => self.add(counter.key.clone(), &[(counter.attribute, delta)]),
+            };
         }
         self
     }
@@ -420,12 +445,14 @@ where
         OnCondition::Recorded => 0,
         OnCondition::Done => 1,
         OnCondition::Claimed(_) => 2,
-        OnCondition::Stale => 3,
+        OnCondition::Full => 3,
+        OnCondition::Stale => 4,
     });
     match conditions.first() {
         Some(OnCondition::Recorded) => Some(CommitError::AlreadyRecorded),
         Some(OnCondition::Done) => Some(CommitError::AlreadyDone),
         Some(OnCondition::Claimed(claim)) => Some(CommitError::Claimed(claim.clone())),
+        Some(OnCondition::Full) => Some(CommitError::Full),
         Some(OnCondition::Stale) => Some(CommitError::Stale),
         None if reasons.iter().all(|reason| is_passing_reason(reason.code())) => None,
         None => Some(CommitError::Broken(error.into())),

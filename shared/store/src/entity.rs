@@ -6,13 +6,16 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use quire_domain::{
     Timestamp,
     admins::Admins,
+    api_token::ApiToken,
     audit::{AuditData, AuditEvent},
     comment::Comment,
     cursor::{Followed, Published},
     follow::{FeedEntry, Follow},
+    limits,
     post::{Post, Status, Tombstone},
     reaction::Reaction,
     revision::Revision,
+    second_factor::SecondFactor,
     session::Session,
     signing::{PrivateKey, PublicKey},
     user::{Credential, User},
@@ -54,6 +57,8 @@ pub trait Entity: Serialize + DeserializeOwned {
 pub struct Counter {
     pub(crate) key: Key,
     pub(crate) attribute: &'static str,
+    /// What it may not exceed.
+    pub(crate) most: Option<u64>,
 }
 
 /// A copy of an entity in a list.
@@ -151,7 +156,7 @@ impl Entity for Post {
     }
 
     fn counted_in(&self) -> Vec<Counter> {
-        self.public_tags().map(|tag| Counter { key: Key::tag(tag), attribute: "postCount" }).collect()
+        self.public_tags().map(|tag| Counter { key: Key::tag(tag), attribute: "postCount", most: None }).collect()
     }
 }
 
@@ -228,6 +233,30 @@ impl Entity for AuditEvent {
             (None, _) => None,
         };
         key.map(|key| Listing::new(key, self)).into_iter().collect()
+    }
+}
+
+impl Entity for ApiToken {
+    fn key(&self) -> Key {
+        Key::api_token(self.user_id, self.id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn counted_in(&self) -> Vec<Counter> {
+        vec![Counter { key: Key::api_token_count(self.user_id), attribute: "tokens", most: Some(limits::API_TOKENS) }]
+    }
+}
+
+impl Entity for SecondFactor {
+    fn key(&self) -> Key {
+        Key::second_factor(self.user_id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
     }
 }
 

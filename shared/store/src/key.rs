@@ -6,7 +6,7 @@ use quire_domain::{
     cursor::{Followed, Position, Published, Reacted},
     details::{Language, Tag},
     event::Consumer,
-    id::{AuditId, CommentId, EventId, PostId, SessionId, UserId},
+    id::{ApiTokenId, AuditId, CommentId, EventId, PostId, SessionId, UserId},
     policy::Role,
     post::Status,
     rate::Caller,
@@ -241,6 +241,26 @@ impl Key {
         Self::new(format!("THROTTLE#{kind}#{}", hex::encode(Sha256::digest(of))), "THROTTLE")
     }
 
+    /// How many codes and passwords an account has tried in the window that began at `window`, epoch seconds.
+    pub fn code_tries(user: UserId, window: i64) -> Self {
+        Self::new(format!("RATE#CODE#{user}"), window.to_string())
+    }
+
+    /// An API token, among those of its account.
+    pub fn api_token(user: UserId, id: ApiTokenId) -> Self {
+        Self::new(Self::api_tokens(user), id.sort_key())
+    }
+
+    /// How many API tokens an account has.
+    pub fn api_token_count(user: UserId) -> Self {
+        Self::new(Self::api_tokens(user), "COUNT")
+    }
+
+    /// The second factor of an account; apart from the account, so that few functions may read it.
+    pub fn second_factor(user: UserId) -> Self {
+        Self::new(format!("SECOND-FACTOR#{user}"), "SECOND-FACTOR")
+    }
+
     /// An entry of the audit trail, among all of its month.
     pub fn audit(at: Timestamp, id: AuditId) -> Self {
         Self::new(Self::audited_in(at.month()), id.to_string())
@@ -361,6 +381,11 @@ impl Key {
     /// Partition of the feed of one account.
     pub fn feed(user: UserId) -> String {
         format!("FEED#{user}")
+    }
+
+    /// Partition of the API tokens of one account.
+    pub fn api_tokens(user: UserId) -> String {
+        format!("API-TOKENS#{user}")
     }
 
     /// Partition of the audit trail in one month.

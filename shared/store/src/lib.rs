@@ -30,4 +30,9 @@ impl Store {
     pub fn new(config: &SdkConfig, table: impl Into<String>, audit_days: u32) -> Self {
         Self { client: Client::new(config), table: table.into(), audit_days }
     }
+
+    /// Days that the audit trail is kept.
+    pub fn audit_days(&self) -> u32 {
+        self.audit_days
+    }
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::{ROLES, table::Row};
+use crate::second_factor;
 
 /// An account.
 #[derive(Debug, Clone)]
@@ -25,7 +26,7 @@ pub(super) struct Member {
 }
 
 /// The parameters of a path that stand for something.
-type Thing = Vec<(&'static str, String)>;
+pub(super) type Thing = Vec<(&'static str, String)>;
 
 /// One Quire for all cases.
 pub(super) struct World {
@@ -64,7 +65,17 @@ impl World {
     /// Who asks, and who owns what is asked for. An account that the operation changes is a new one.
     pub(super) async fn people(&self, row: &Row, role: Option<&'static str>, is_own: bool, changes: bool) -> (Option<Member>, Member) {
         let new = async |role| member(&self.quire, &self.root, &self.names, role).await;
-        let changes_account = changes && matches!(row.operation, "replace-user" | "update-user" | "delete-user" | "replace-user-roles");
+        let changes_account = changes
+            && matches!(
+                row.operation,
+                "replace-user"
+                    | "update-user"
+                    | "delete-user"
+                    | "replace-user-roles"
+                    | "create-second-factor"
+                    | "confirm-second-factor"
+                    | "remove-second-factor"
+            );
         let caller = match role {
             Some(_) if is_own && changes_account => Some(new(role).await),
             Some(_) => self.members.iter().find(|member| member.role == role).cloned(),
@@ -78,14 +89,16 @@ impl World {
         (caller, owner)
     }
 
-    /// The address of what the row is about. What the operation changes is made for this one case.
-    pub(super) async fn address(&self, row: &Row, path: &str, owner: &Member, changes: bool) -> String {
+    /// The address of what the row is about, and that thing. What the operation changes is made for this one case.
+    pub(super) async fn address(&self, row: &Row, path: &str, owner: &Member, changes: bool) -> (String, Thing) {
         let id = &owner.person.id;
         let thing = match row.about {
-            "drafts" => return format!("{path}?author={id}&status=draft"),
-            "all-drafts" => return format!("{path}?status=draft"),
+            "drafts" => return (format!("{path}?author={id}&status=draft"), Thing::new()),
+            "all-drafts" => return (format!("{path}?status=draft"), Thing::new()),
             "follow" if !changes => self.follow(owner),
             "-" if path.contains("{followerId}") => self.follow(owner),
+            // Whoever may not use a code needs none.
+            "pending" | "factor" if !changes => vec![("{userId}", id.clone())],
             about if changes => self.make(owner, about).await,
             about => {
                 let mut made = self.made.lock().await;
@@ -95,7 +108,8 @@ impl World {
                 }
             }
         };
-        thing.iter().fold(path.to_owned(), |path, (parameter, value)| path.replace(parameter, value)).replace("{kind}", "like")
+        let path = thing.iter().fold(path.to_owned(), |path, (parameter, value)| path.replace(parameter, value)).replace("{kind}", "like");
+        (path, thing)
     }
 
     /// Something of the owner's.
@@ -124,6 +138,21 @@ impl World {
                 let credentials = json!({"username": owner.name, "password": PASSWORD});
                 let session = quire.post("/api/v1/sessions", &credentials).await.expect(201);
                 vec![("{sessionId}", text(&session["sessionId"]))]
+            "token" => {
+                let path = format!("/api/v1/users/{}/tokens", author.id);
+                let made = quire.post_as(author, &path, &json!({"name": "T", "scopes": ["posts:read"]})).await.expect(201);
+                vec![("{userId}", author.id.clone()), ("{tokenId}", text(&made["tokenId"])), ("<token>", text(&made["token"]))]
+            }
+            "pending" | "factor" => {
+                let path = format!("/api/v1/users/{}/second-factor", author.id);
+                let pending = quire.post_as(author, &path, &json!({"password": PASSWORD})).await.expect(201);
+                let secret = text(&pending["secret"]);
+                let code = |steps| second_factor::code(&secret, steps);
+                if about == "factor" {
+                    quire.put_as(author, &path, &json!({"code": code(0)})).await.expect(200);
+                    return vec![("{userId}", author.id.clone()), ("<code>", code(1))];
+                }
+                vec![("{userId}", author.id.clone()), ("<code>", code(0))]
             }
             _ => vec![("{userId}", author.id.clone())],
         }
@@ -135,8 +164,9 @@ impl World {
     }
 
     /// A body that changes something wherever that is possible.
-    pub(super) fn body(&self, row: &Row, owner: &Member) -> Option<Value> {
+    pub(super) fn body(&self, row: &Row, owner: &Member, thing: &Thing) -> Option<Value> {
         let name = &owner.name;
+        let of_thing = |wanted: &str| thing.iter().find(|(name, _)| *name == wanted).map_or("000000", |(_, value)| value.as_str());
         Some(match (row.operation, row.about) {
             ("register-user", _) => {
                 let name = new_name(&self.names);
@@ -151,6 +181,11 @@ impl World {
             ("create-session", _) => json!({"username": name, "password": PASSWORD}),
             // What counts is the token in the body, and no account helps who has none.
             ("refresh-session", _) => json!({"refreshToken": "qrt_"}),
+            ("create-api-token", _) => json!({"name": "T", "scopes": ["posts:read"]}),
+            ("create-access-token", _) => json!({"apiToken": of_thing("<token>")}),
+            ("create-second-factor", _) => json!({"password": PASSWORD}),
+            ("confirm-second-factor", _) => json!({"code": of_thing("<code>")}),
+            ("remove-second-factor", _) => json!({"password": PASSWORD, "code": of_thing("<code>")}),
             ("create-post" | "replace-post" | "update-post", _) => json!({"title": "New"}),
             ("create-comment" | "replace-comment" | "update-comment", _) => json!({"content": "New"}),
             ("replace-comment-status", _) => json!({"status": "rejected"}),

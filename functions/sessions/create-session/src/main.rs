@@ -1,14 +1,17 @@
-//! `POST /api/v1/sessions`: signs in with a password.
+//! `POST /api/v1/sessions`: signs in with a password, and with a code if the account has a second factor.
 //!
-//! Counts the try for the address and for the name. Reads the claim of the name, the account, its credential and the signing keys. Writes
-//! the session and an entry of the audit trail, and the next signing key when it is due; then takes the counts back. The account that the
+//! Counts the try for the address and for the name. Reads the claim of the name, the account, its credential, its second factor and the signing keys.
+//! Writes that a code was used, the session and an entry of the audit trail, and the next signing key when it is due; then takes the counts back. The account that the
 //! template names becomes the first admin, in the transaction that makes its session. A password that is hashed as passwords once were is
 //! hashed again. The reply holds tokens, so it is not recorded: an `Idempotency-Key` has no effect here.
 
 use std::{process::ExitCode, sync::Arc};
 
 use axum::{Router, extract::State, routing::post};
-use quire_app::sessions::{NewSession, SessionRules, SessionView, Sessions};
+use quire_app::{
+    second_factor::SecondFactors,
+    sessions::{NewSession, SessionView, Sessions, SignIn},
+};
 use quire_aws::{BoxError, Setup, kms::Kms};
 use quire_edge::{Body, Created, Origin, Public, Result, Route};
 
@@ -22,18 +25,19 @@ fn route(setup: &Setup) -> Result<Route, BoxError> {
         none if none.is_empty() => None,
         id => Some(id.parse().map_err(|error| format!("FIRST_ADMIN {error}"))?),
     };
-    let wants_verified_email = setup.environment.flag("REQUIRE_VERIFIED_EMAIL")?;
-    let rules = SessionRules { first_admin, wants_verified_email, lifetimes: setup.lifetimes()? };
-    let sessions = Sessions::new(setup.store()?, Arc::new(vault), setup.issuer()?, rules);
-    Ok(Route::public(Router::new().route("/api/v1/sessions", post(handle)).with_state(sessions)).with_rates(setup.rates()?))
+    let secrets = Kms::new(&setup.aws, setup.environment.get("SECOND_FACTOR_KEY_ID")?);
+    let factors = SecondFactors::new(setup.store()?, Arc::new(secrets));
+    let sessions = Sessions::new(setup.store()?, Arc::new(vault), setup.issuer()?, setup.session_rules(first_admin)?);
+    let sign_in = SignIn::new(sessions, factors);
+    Ok(Route::public(Router::new().route("/api/v1/sessions", post(handle)).with_state(sign_in)).with_rates(setup.rates()?))
 }
 
 async fn handle(
-    State(sessions): State<Sessions>,
+    State(sign_in): State<SignIn>,
     Public(call): Public,
     Origin(client): Origin,
     Body(input): Body<NewSession>,
 ) -> Result<Created<SessionView>> {
-    let session = sessions.create(&call, &client, input).await?;
+    let session = sign_in.create(&call, &client, input).await?;
     Ok(Created::unversioned(format!("/api/v1/sessions/{}", session.session_id), session))
 }

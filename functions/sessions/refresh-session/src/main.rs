@@ -7,9 +7,9 @@
 use std::{process::ExitCode, sync::Arc};
 
 use axum::{Router, extract::State, routing::post};
-use quire_app::sessions::{SessionRefresh, SessionRules, SessionView, Sessions};
+use quire_app::sessions::{SessionRefresh, SessionView, Sessions};
 use quire_aws::{BoxError, Setup, kms::Kms};
-use quire_edge::{Body, Once, Public, Result, Route};
+use quire_edge::{Body, Public, Result, Route, Shown};
 
 fn main() -> ExitCode {
     quire_edge::run(route)
@@ -17,12 +17,10 @@ fn main() -> ExitCode {
 
 fn route(setup: &Setup) -> Result<Route, BoxError> {
     let vault = Kms::new(&setup.aws, setup.environment.get("SIGNING_KEY_ID")?);
-    let wants_verified_email = setup.environment.flag("REQUIRE_VERIFIED_EMAIL")?;
-    let rules = SessionRules { first_admin: None, wants_verified_email, lifetimes: setup.lifetimes()? };
-    let sessions = Sessions::new(setup.store()?, Arc::new(vault), setup.issuer()?, rules);
+    let sessions = Sessions::new(setup.store()?, Arc::new(vault), setup.issuer()?, setup.session_rules(None)?);
     Ok(Route::public(Router::new().route("/api/v1/sessions/refresh", post(handle)).with_state(sessions)).with_rates(setup.rates()?))
 }
 
-async fn handle(State(sessions): State<Sessions>, Public(call): Public, Body(input): Body<SessionRefresh>) -> Result<Once<SessionView>> {
-    Ok(Once(sessions.refresh(&call, &input).await?))
+async fn handle(State(sessions): State<Sessions>, Public(call): Public, Body(input): Body<SessionRefresh>) -> Result<Shown<SessionView>> {
+    Ok(Shown(sessions.refresh(&call, &input).await?))
 }

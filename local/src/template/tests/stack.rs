@@ -62,6 +62,7 @@ fn a_function_has_the_globals_merged_with_its_own_properties() {
     let environment = [
         ("LOG_LEVEL", "info"),
         ("TABLE_NAME", "quire-Table"),
+        ("AUDIT_DAYS", "365"),
         ("NEW_ACCOUNT_ROLES", "reader,commenter,author"),
         ("WRITES_PER_MINUTE", "120"),
         ("ANONYMOUS_WRITES_PER_MINUTE", "60"),
