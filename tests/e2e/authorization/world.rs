@@ -138,6 +138,7 @@ impl World {
                 let credentials = json!({"username": owner.name, "password": PASSWORD});
                 let session = quire.post("/api/v1/sessions", &credentials).await.expect(201);
                 vec![("{sessionId}", text(&session["sessionId"]))]
+            }
             "token" => {
                 let path = format!("/api/v1/users/{}/tokens", author.id);
                 let made = quire.post_as(author, &path, &json!({"name": "T", "scopes": ["posts:read"]})).await.expect(201);
