@@ -12,6 +12,7 @@ mod guide;
 mod health;
 mod http;
 mod idempotency;
+mod identity;
 mod moderation;
 mod pages;
 mod posts;

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// Function → status of its reply, or the whole result of one that is no route.
-const RESULTS: [(&str, Result<u64, &str>); 41] = [
+const RESULTS: [(&str, Result<u64, &str>); 46] = [
+    ("begin-sign-in", Ok(404)),
     ("check-health", Ok(204)),
     ("create-comment", Ok(401)),
     ("create-post", Ok(401)),
@@ -18,6 +19,7 @@ const RESULTS: [(&str, Result<u64, &str>); 41] = [
     ("delete-reaction", Ok(401)),
     ("delete-user", Ok(401)),
     ("fan-out-post", Err(r#"{"batchItemFailures":[]}"#)),
+    ("finish-sign-in", Ok(400)),
     ("get-comment", Ok(404)),
     ("get-contract", Ok(200)),
     ("get-feed", Ok(401)),
@@ -25,9 +27,11 @@ const RESULTS: [(&str, Result<u64, &str>); 41] = [
     ("get-post", Ok(404)),
     ("get-revision", Ok(401)),
     ("get-user", Ok(404)),
+    ("link-identity", Ok(401)),
     ("list-comments", Ok(404)),
     ("list-followers", Ok(404)),
     ("list-following", Ok(404)),
+    ("list-identities", Ok(401)),
     ("list-moderation", Ok(401)),
     ("list-posts", Ok(200)),
     ("list-reactions", Ok(404)),
@@ -46,6 +50,7 @@ const RESULTS: [(&str, Result<u64, &str>); 41] = [
     ("replace-user", Ok(401)),
     ("replace-user-roles", Ok(401)),
     ("sweep-outbox", Err("null")),
+    ("unlink-identity", Ok(401)),
     ("update-comment", Ok(401)),
     ("update-post", Ok(401)),
     ("update-user", Ok(401)),

@@ -11,6 +11,7 @@ pub mod feeds;
 pub mod follows;
 pub mod health;
 mod idempotency;
+pub mod identities;
 pub mod input;
 mod jwt;
 pub mod keys;

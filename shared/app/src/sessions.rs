@@ -108,7 +108,7 @@ impl Sessions {
     }
 
     /// Starts a session of an account that has proved itself.
-    fn begin<'a>(&'a self, call: &'a Call, user: &'a User) -> BoxFuture<'a, Result<SessionView>> {
+    pub(crate) fn begin<'a>(&'a self, call: &'a Call, user: &'a User) -> BoxFuture<'a, Result<SessionView>> {
         Box::pin(async move {
             let now = call.now;
             let mut commit = Commit::new(Some(user.id), call.trace.clone(), now);
@@ -162,7 +162,7 @@ impl Sessions {
         let is_named = |user: &User| match &claim {
             Some(Claim::Username(username)) => user.username == *username,
             Some(Claim::Email(email)) => user.email == *email,
-            Some(Claim::Slug(_)) | None => false,
+            Some(Claim::Slug(_) | Claim::Identity { .. }) | None => false,
         };
         user.filter(|user| matches && credential.is_some() && is_named(user)).ok_or_else(wrong_password)
     }

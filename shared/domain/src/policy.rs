@@ -233,6 +233,8 @@ pub enum Action {
     ManageTokens,
     /// Turn the second factor on and off.
     ManageSecondFactor,
+    /// Link identities at other providers, list them and unlink them.
+    ManageIdentities,
     /// Read who did what.
     ReadAudit,
 }
@@ -250,7 +252,13 @@ impl Action {
             Self::React | Self::Follow => Some(Scope::EngagementWrite),
             Self::ReadFeed => Some(Scope::EngagementRead),
             Self::ReadAudit => Some(Scope::AuditRead),
-            Self::EditUser | Self::SwitchUser | Self::AssignRoles | Self::ManageSessions | Self::ManageTokens | Self::ManageSecondFactor => None,
+            Self::EditUser
+            | Self::SwitchUser
+            | Self::AssignRoles
+            | Self::ManageSessions
+            | Self::ManageTokens
+            | Self::ManageSecondFactor
+            | Self::ManageIdentities => None,
         }
     }
 
@@ -263,7 +271,8 @@ impl Action {
             | Self::SeeUnapprovedComment
             | Self::ReadFeed
             | Self::ManageSessions
-            | Self::ManageSecondFactor => true,
+            | Self::ManageSecondFactor
+            | Self::ManageIdentities => true,
             Self::ListUsers
             | Self::SwitchUser
             | Self::AssignRoles
@@ -329,7 +338,7 @@ fn has_role(id: UserId, roles: &Roles, action: Action, owner: Option<UserId>) ->
         Action::ModerateComment => has(Role::Editor),
         Action::React => has(Role::Reader),
         Action::Follow | Action::ReadFeed => own && has(Role::Reader),
-        Action::ManageSessions | Action::ManageTokens | Action::ManageSecondFactor => own,
+        Action::ManageSessions | Action::ManageTokens | Action::ManageSecondFactor | Action::ManageIdentities => own,
         Action::ReadAudit => has(Role::Admin),
     }
 }
@@ -371,12 +380,13 @@ mod tests {
     #[test]
     fn tokens_narrow_roles_and_never_widen_them() {
         use Action::{
-            AssignRoles, Comment, DeleteComment, DraftPost, EditComment, EditPost, EditUser, Follow, ListUsers, ManageSecondFactor, ManageSessions,
-            ManageTokens, ModerateComment, React, ReadAudit, ReadFeed, SeeEmail, SeeUnapprovedComment, SeeUnpublishedPost, SwitchUser,
+            AssignRoles, Comment, DeleteComment, DraftPost, EditComment, EditPost, EditUser, Follow, ListUsers, ManageIdentities, ManageSecondFactor,
+            ManageSessions, ManageTokens, ModerateComment, React, ReadAudit, ReadFeed, SeeEmail, SeeUnapprovedComment, SeeUnpublishedPost,
+            SwitchUser,
         };
         let me = UserId::generate(Timestamp::from_millis(0));
         let with = |roles: &[Role], access| Principal::User { id: me, roles: roles.iter().copied().collect(), access };
-        let personal = [EditUser, ManageSessions, ManageSecondFactor];
+        let personal = [EditUser, ManageSessions, ManageSecondFactor, ManageIdentities];
         let reading = [SeeEmail, SeeUnpublishedPost, SeeUnapprovedComment, ReadFeed];
         let other = [
             ListUsers,

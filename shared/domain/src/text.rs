@@ -108,6 +108,21 @@ impl Username {
     }
 }
 
+impl Username {
+    /// A username like what somebody is called elsewhere, such as an e-mail address; the number tells apart names that look alike.
+    pub fn suggested(text: &str, number: Option<u16>) -> Self {
+        const MOST: usize = limits::USERNAME_MAX - "-ffff".len();
+        let name = text.split('@').next().unwrap_or_default().to_ascii_lowercase();
+        let allowed = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
+        let words: Vec<_> = name.split(|character| !allowed(character)).filter(|word| !word.is_empty()).collect();
+        let name = words.join("-");
+        let name: String = name.trim_start_matches(|first: char| !first.is_ascii_lowercase()).chars().take(MOST).collect();
+        let name = name.trim_end_matches('-');
+        let name = if name.len() < limits::USERNAME_MIN { "user" } else { name };
+        Self(number.map_or_else(|| name.to_owned(), |number| format!("{name}-{number:04x}")))
+    }
+}
+
 impl DisplayName {
     /// Parses a display name: trimmed, not empty, one line.
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
@@ -243,6 +258,28 @@ mod tests {
         assert_eq!(Username::parse("Ada-1815").unwrap().as_str(), "ada-1815");
         for text in ["", "ab", "1ada", "аda", "ada lovelace", "ada\u{200b}", &"a".repeat(31), "-ada"] {
             assert!(Username::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_username_is_made_of_any_name_that_somebody_has_elsewhere() {
+        let cases = [
+            ("Ada.Lovelace@example.com", "ada-lovelace"),
+            ("ada+news@example.com", "ada-news"),
+            ("007bond", "bond"),
+            ("-_-", "user"),
+            ("日本", "user"),
+            ("al", "user"),
+            ("", "user"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Username::suggested(text, None).as_str(), expected, "{text}");
+        }
+        for text in ["a".repeat(100), "ab-".repeat(30), "1@".to_owned()] {
+            for number in [None, Some(0), Some(u16::MAX)] {
+                let name = Username::suggested(&text, number);
+                assert_eq!(Username::parse(name.as_str()), Ok(name.clone()), "{text}");
+            }
         }
     }
 

@@ -13,6 +13,7 @@ use quire_app::{
 use quire_domain::{
     error::Kind,
     id::{CommentId, InvalidId, PostId, UserId},
+    identity::ProviderName,
     post::PostName,
     reaction,
     revision::RevisionNumber,
@@ -52,6 +53,11 @@ impl PathId for RevisionNumber {
 impl PathId for CommentId {
     const NAME: &'static str = "commentId";
     const KIND: Kind = Kind::Comment;
+}
+
+impl PathId for ProviderName {
+    const NAME: &'static str = "provider";
+    const KIND: Kind = Kind::Provider;
 }
 
 /// The account that follows, as `{followerId}`.

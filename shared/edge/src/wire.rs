@@ -3,6 +3,7 @@
 use quire_app::{
     comments::{CommentReplacement, CommentStatusReplacement, CommentView, NewComment},
     follows::FollowView,
+    identities::{IdentityView, NewIdentity, SignInView},
     page::PageView,
     posts::{PostListItem, PostReplacement, PostView, RevisionListItem, RevisionView},
     reactions::ReactionView,
@@ -67,6 +68,10 @@ wire! {
     CommentStatusReplacement => "comment", v1::CommentStatusReplacement;
     PageView<ReactionView> => "page", v1::ReactionPage;
     PageView<FollowView> => "page", v1::FollowPage;
+    NewIdentity => "identity", v1::NewIdentity;
+    SignInView => "signIn", v1::SignIn;
+    IdentityView => "identity", v1::Identity;
+    PageView<IdentityView> => "page", v1::IdentityPage;
     ProblemView<'_> => "problem", v1::Problem;
 }
 

@@ -87,6 +87,7 @@ impl From<CommitError> for Error {
             CommitError::Claimed(Claim::Username(_)) => Self::UsernameTaken,
             CommitError::Claimed(Claim::Email(_)) => Self::EmailTaken,
             CommitError::Claimed(Claim::Slug(_)) => Self::SlugTaken,
+            CommitError::Claimed(Claim::Identity { .. }) => Self::IdentityTaken,
             CommitError::Stale => Self::VersionMismatch,
             CommitError::AlreadyRecorded | CommitError::Contended => Self::Contended,
             CommitError::Unavailable(source) => Self::Unavailable(source),

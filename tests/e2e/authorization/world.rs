@@ -95,7 +95,11 @@ impl World {
                 }
             }
         };
-        thing.iter().fold(path.to_owned(), |path, (parameter, value)| path.replace(parameter, value)).replace("{kind}", "like")
+        thing
+            .iter()
+            .fold(path.to_owned(), |path, (parameter, value)| path.replace(parameter, value))
+            .replace("{kind}", "like")
+            .replace("{provider}", "nobody")
     }
 
     /// Something of the owner's.
@@ -144,6 +148,7 @@ impl World {
             // Nobody raises themselves: to its own account, this gives the role that it has.
             ("replace-user-roles", _) => json!({"roles": [owner.role.unwrap_or("reader")]}),
             ("create-session", _) => json!({"username": name, "password": PASSWORD}),
+            ("link-identity", _) => json!({"provider": "nobody"}),
             ("create-post" | "replace-post" | "update-post", _) => json!({"title": "New"}),
             ("create-comment" | "replace-comment" | "update-comment", _) => json!({"content": "New"}),
             ("replace-comment-status", _) => json!({"status": "rejected"}),
