@@ -6,7 +6,12 @@ use quire_tests::{PASSWORD, Person, Quire, Reply, pages::LongLists, root, send, 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::{NOBODY, forge::Forge, second_factor};
+use crate::{
+    NOBODY,
+    forge::Forge,
+    identity::{Begun, browser, provider::Impostor},
+    second_factor,
+};
 
 /// Each operation of the contract, what is particular about the request, and its calls in order with the units of each.
 #[rustfmt::skip]
@@ -42,6 +47,14 @@ const COSTS: &[(&str, &str, &str)] = &[
     ("remove-second-factor", "", "UpdateItem 1, UpdateItem 1, BatchGetItem 3, TransactWriteItems 16"),
     ("list-audit-events", "", "Query 1"),
     ("list-audit-events", "about an account", "Query 1"),
+    ("begin-sign-in", "", "TransactWriteItems 2"),
+    ("finish-sign-in", "by somebody new", "GetItem 1, TransactWriteItems 2, GetItem 1, TransactWriteItems 22, GetItem 1, GetItem 1, Query 1, GetItem 1, TransactWriteItems 2"),
+    ("begin-sign-in", "again", "TransactWriteItems 2"),
+    ("finish-sign-in", "by somebody known", "GetItem 1, TransactWriteItems 2, GetItem 1, GetItem 1, Query 1, TransactWriteItems 2"),
+    ("link-identity", "", "UpdateItem 1, TransactWriteItems 2"),
+    ("finish-sign-in", "that links", "GetItem 1, TransactWriteItems 2, BatchGetItem 2, TransactWriteItems 8"),
+    ("list-identities", "", "GetItem 1"),
+    ("unlink-identity", "", "UpdateItem 1, BatchGetItem 3, TransactWriteItems 8"),
     ("create-post", "", "UpdateItem 1, TransactWriteItems 8"),
     ("create-post", "with an idempotency key", "UpdateItem 1, TransactWriteItems 10"),
     ("create-post", "that repeats it", "UpdateItem 1, TransactWriteItems 0, GetItem 1"),
@@ -134,7 +147,7 @@ impl Meter {
         let request = if body.is_null() { request } else { request.json(body) };
         self.quire.faults().consumed();
         let reply = send(if let Some(person) = who { request.bearer_auth(&person.token) } else { request }).await;
-        assert!(reply.status.is_success(), "{operation} {note}: {}", String::from_utf8_lossy(&reply.body));
+        assert!(reply.status.is_success() || reply.status.is_redirection(), "{operation} {note}: {}", String::from_utf8_lossy(&reply.body));
         // Workers that events have woken call too.
         let consumed = self.quire.faults().consumed().into_iter().filter(|(call, _)| call.function.as_ref() == Some(function));
         let calls: Vec<_> = consumed.map(|(call, units)| format!("{} {units}", call.operation)).collect();
@@ -167,11 +180,14 @@ fn operations(quire: &Quire) -> BTreeMap<String, Operation> {
 #[tokio::test]
 async fn each_operation_makes_these_calls_and_consumes_these_units() {
     let (quire, root) = Quire::with_admin().await;
+    let impostor = Impostor::start().await;
+    let quire = impostor.known_to(quire).await;
     let (ada, bob) = (quire.person("ada").await, quire.person("bob").await);
     let editor = Forge::known(&quire).await.person(NOBODY, &["editor"]);
     let mut meter = Meter::warm(quire).await;
     accounts(&mut meter, &root, &ada, &bob).await;
     identity(&mut meter, &root, &ada).await;
+    identities(&mut meter, &impostor, &bob).await;
     let post = posts(&mut meter, &ada).await;
     comments(&mut meter, &editor, &bob, &post).await;
     engagement(&mut meter, &ada, &bob, &post).await;
@@ -188,6 +204,7 @@ async fn each_operation_makes_these_calls_and_consumes_these_units() {
     for (operation, note, calls) in COSTS {
         let queries = calls.matches("Query").count();
         match operation.split_once('-') {
+            Some(("list", "identities")) => assert_eq!(*calls, "GetItem 1", "all of an account are one item"),
             Some(("list", _) | (_, "feed")) => assert_eq!(queries, 1, "{operation}: a page is one query"),
             Some(("get", _)) if *note != "by its slug" => assert!(!calls.contains(','), "{operation}: one thing is one read"),
             _ => {}
@@ -253,6 +270,28 @@ async fn identity(meter: &mut Meter, root: &Person, ada: &Person) {
     meter.send("remove-second-factor", "", Some(ada), &[&ada.id], &removal).await;
     meter.send("list-audit-events", "", Some(root), &["?limit=1"], &Value::Null).await;
     meter.send("list-audit-events", "about an account", Some(root), &[&format!("?subject={}", ada.id)], &Value::Null).await;
+}
+
+/// Somebody new, somebody known, and a link, at a provider.
+async fn identities(meter: &mut Meter, impostor: &Impostor, bob: &Person) {
+    let address = format!("{}/api/v1/identity/impostor/authorize", meter.quire.cloud().url());
+    for note in ["by somebody new", "by somebody known"] {
+        let to = browser().get(&address);
+        let begun =
+            meter.send_with("begin-sign-in", if note.ends_with("new") { "" } else { "again" }, None, &["impostor"], &Value::Null, |_| to).await;
+        finish(meter, impostor, note, &Begun::of_redirect(&begun), "new").await;
+    }
+    let begun = Begun::of_link(&meter.send("link-identity", "", Some(bob), &[&bob.id], &json!({"provider": "impostor"})).await);
+    finish(meter, impostor, "that links", &begun, "bob").await;
+    meter.send("list-identities", "", Some(bob), &[&bob.id], &Value::Null).await;
+    meter.send("unlink-identity", "", Some(bob), &[&bob.id, "impostor"], &Value::Null).await;
+}
+
+async fn finish(meter: &mut Meter, impostor: &Impostor, note: &str, begun: &Begun, subject: &str) {
+    impostor.proves(begun, subject);
+    let query = format!("?code=c&state={}", begun.parameter("state"));
+    let with_cookie = |request: RequestBuilder| request.header("cookie", begun.header());
+    meter.send_with("finish-sign-in", note, None, &["impostor", &query], &Value::Null, with_cookie).await;
 }
 
 /// A published post with a tag.

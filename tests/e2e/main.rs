@@ -15,6 +15,7 @@ mod health;
 mod hostile;
 mod http;
 mod idempotency;
+mod identity;
 mod keys;
 mod moderation;
 mod pages;

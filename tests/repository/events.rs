@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// Function → status of its reply, or the whole result of one that is no route.
-const RESULTS: [(&str, Result<u64, &str>); 54] = [
+const RESULTS: [(&str, Result<u64, &str>); 59] = [
     ("check-health", Ok(204)),
     ("confirm-second-factor", Ok(401)),
     ("create-access-token", Ok(401)),
@@ -25,6 +25,7 @@ const RESULTS: [(&str, Result<u64, &str>); 54] = [
     ("delete-sessions", Ok(401)),
     ("delete-user", Ok(401)),
     ("fan-out-post", Err(r#"{"batchItemFailures":[]}"#)),
+    ("finish-sign-in", Ok(400)),
     ("get-comment", Ok(404)),
     ("get-contract", Ok(200)),
     ("get-feed", Ok(401)),
@@ -35,9 +36,11 @@ const RESULTS: [(&str, Result<u64, &str>); 54] = [
     ("get-user", Ok(404)),
     ("list-api-tokens", Ok(401)),
     ("list-audit-events", Ok(401)),
+    ("link-identity", Ok(401)),
     ("list-comments", Ok(404)),
     ("list-followers", Ok(404)),
     ("list-following", Ok(404)),
+    ("list-identities", Ok(401)),
     ("list-moderation", Ok(401)),
     ("list-posts", Ok(200)),
     ("list-reactions", Ok(404)),
@@ -59,6 +62,7 @@ const RESULTS: [(&str, Result<u64, &str>); 54] = [
     ("replace-user", Ok(401)),
     ("replace-user-roles", Ok(401)),
     ("sweep-outbox", Err("null")),
+    ("unlink-identity", Ok(401)),
     ("update-comment", Ok(401)),
     ("update-post", Ok(401)),
     ("update-user", Ok(401)),

@@ -9,12 +9,13 @@ use quire_tests::root;
 use serde_json::Value;
 
 /// A shared crate → the crates of ours that it may depend on.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("quire-contract", &[]),
     ("quire-domain", &[]),
     ("quire-store", &["quire-domain"]),
     ("quire-app", &["quire-domain", "quire-store"]),
     ("quire-markdown", &[]),
+    ("quire-oidc", &["quire-app", "quire-domain"]),
     ("quire-proto", &[]),
     ("quire-telemetry", &["quire-domain"]),
     ("quire-aws", &["quire-app", "quire-domain", "quire-store", "quire-telemetry"]),

@@ -69,6 +69,9 @@ fn may_be_a_repetition(error: &Error) -> bool {
         | Error::LastAdmin
         | Error::BeingErased
         | Error::SlugTaken
+        | Error::AccountExists
+        | Error::IdentityTaken
+        | Error::LastSignInMethod
         | Error::IllegalMove { .. }
         | Error::VersionMismatch
         | Error::Contended => true,
@@ -81,6 +84,10 @@ fn may_be_a_repetition(error: &Error) -> bool {
         | Error::TooManyApiTokens
         | Error::SecondFactorEnabled
         | Error::TooManyTries { .. }
+        | Error::SignInInvalid
+        | Error::SignInRefused(_)
+        | Error::ProviderEmailUnverified
+        | Error::ProviderUnavailable { .. }
         | Error::EditWindowClosed
         | Error::CommentDeleted
         | Error::Unavailable(_)

@@ -16,6 +16,7 @@ pub mod follows;
 pub mod fuzzing;
 pub mod health;
 mod idempotency;
+pub mod identities;
 pub mod input;
 mod jwt;
 pub mod keys;

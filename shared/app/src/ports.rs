@@ -4,10 +4,12 @@ use std::error::Error as StdError;
 
 use futures::future::BoxFuture;
 use quire_domain::{
+    Timestamp,
     event::{Consumer, Event},
     id::{EventId, UserId},
+    identity::ProviderName,
 };
-use secrecy::SecretSlice;
+use secrecy::{SecretSlice, SecretString};
 
 /// Why a port failed.
 pub type PortError = Box<dyn StdError + Send + Sync>;
@@ -46,4 +48,82 @@ pub trait KeyVault: Send + Sync {
 pub trait Publisher: Send + Sync {
     /// Sends events to the queue of `consumer` and returns the ids of those that it accepted; why others were not is logged.
     fn publish<'a>(&'a self, consumer: Consumer, events: &'a [&'a Event]) -> BoxFuture<'a, Vec<EventId>>;
+}
+
+/// The secrets of one sign-in at a provider, each 43 characters of base64url.
+#[derive(Debug, Clone)]
+pub struct Handshake {
+    /// Comes back with the browser.
+    pub state: SecretString,
+    /// Comes back in the ID token.
+    pub nonce: SecretString,
+    /// Proves that who spends the code is who asked for it (RFC 7636).
+    pub verifier: SecretString,
+}
+
+/// What a browser brings back from a provider.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// To be spent for an ID token, once.
+    pub code: SecretString,
+    /// Who gave it, if it says so (RFC 9207).
+    pub issuer: Option<String>,
+}
+
+/// Whom a provider has proved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proved {
+    /// The provider, as it calls itself.
+    pub issuer: String,
+    /// Names the account there, for ever.
+    pub subject: String,
+    /// Its e-mail address, if it shows one.
+    pub email: Option<String>,
+    /// Whether the provider says that the address is theirs.
+    pub email_verified: bool,
+    /// What it is called there.
+    pub username: Option<String>,
+}
+
+/// Why a provider proved nobody.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// There is no such provider.
+    #[error("there is no such provider")]
+    Unknown,
+    /// It does not answer, or not as it should.
+    #[error("the provider is unavailable")]
+    Unavailable {
+        /// Seconds after which it can be tried again.
+        retry_after: u32,
+        /// Why.
+        #[source]
+        source: PortError,
+    },
+    /// What it or the browser said proves nobody.
+    #[error("the provider proved nobody")]
+    Refused(#[source] PortError),
+}
+
+/// Other providers that sign people in: OpenID Connect.
+pub trait IdentityProviders: Send + Sync {
+    /// Where a browser goes to sign in.
+    fn authorization<'a>(
+        &'a self,
+        provider: &'a ProviderName,
+        handshake: &'a Handshake,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<String, ProviderError>>;
+
+    /// Whether the provider can be asked.
+    fn ready<'a>(&'a self, provider: &'a ProviderName, now: Timestamp) -> BoxFuture<'a, Result<(), ProviderError>>;
+
+    /// Whom the provider has proved to the browser that brings this.
+    fn identify<'a>(
+        &'a self,
+        provider: &'a ProviderName,
+        answer: &'a Answer,
+        handshake: &'a Handshake,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Proved, ProviderError>>;
 }

@@ -31,7 +31,7 @@ pub struct Users {
 #[derive(Debug, Clone)]
 pub struct Registrations {
     store: Store,
-    roles: Roles,
+    pub(crate) roles: Roles,
 }
 
 /// What a person sends to register.

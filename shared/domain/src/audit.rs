@@ -73,6 +73,12 @@ pub enum AuditData {
         /// Name of the provider.
         provider: String,
     },
+    /// An account at another provider signs in to this one no more.
+    #[serde(rename = "identity.unlinked")]
+    IdentityUnlinked {
+        /// Name of the provider.
+        provider: String,
+    },
     /// An API token was made.
     #[serde(rename = "api-token.created")]
     ApiTokenCreated {
@@ -168,6 +174,7 @@ impl AuditData {
             Self::PasswordChanged {} => "user.password-changed",
             Self::ErasureRequested {} => "user.erasure-requested",
             Self::IdentityLinked { .. } => "identity.linked",
+            Self::IdentityUnlinked { .. } => "identity.unlinked",
             Self::ApiTokenCreated { .. } => "api-token.created",
             Self::ApiTokenRevoked { .. } => "api-token.revoked",
             Self::SecondFactorEnabled {} => "second-factor.enabled",

@@ -45,6 +45,8 @@ pub enum Kind {
     ApiToken,
     /// A second factor.
     SecondFactor,
+    /// A provider that signs people in.
+    Provider,
 }
 
 /// Every failure of a use case.
@@ -83,6 +85,33 @@ pub enum Error {
     /// The account is to be erased and changes no more.
     #[error("the account is to be erased")]
     BeingErased,
+    /// The sign-in at a provider is unknown, over, used, or was begun by another browser.
+    #[error("there is no such sign-in")]
+    SignInInvalid,
+    /// The provider did not prove who somebody is.
+    #[error("the provider proved nobody")]
+    SignInRefused(#[source] Box<dyn StdError + Send + Sync>),
+    /// The provider does not vouch for the e-mail address.
+    #[error("the provider has not verified the e-mail address")]
+    ProviderEmailUnverified,
+    /// There is an account with the e-mail address; only its owner can link the identity to it.
+    #[error("an account has the e-mail address of the identity")]
+    AccountExists,
+    /// The identity is linked to another account, or the account to another identity of the provider.
+    #[error("the identity or its place is taken")]
+    IdentityTaken,
+    /// The account could not sign in any more.
+    #[error("the last way to sign in must stay")]
+    LastSignInMethod,
+    /// The provider did not answer; it can be tried again later.
+    #[error("the provider is unavailable")]
+    ProviderUnavailable {
+        /// Seconds after which it can be tried again.
+        retry_after: u32,
+        /// Why.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// Another post has this slug.
     #[error("the slug is taken")]
     SlugTaken,

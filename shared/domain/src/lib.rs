@@ -14,6 +14,7 @@ pub mod error;
 pub mod event;
 pub mod follow;
 pub mod id;
+pub mod identity;
 pub mod limits;
 pub mod moderation;
 pub mod policy;

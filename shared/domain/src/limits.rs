@@ -56,6 +56,16 @@ pub const IDEMPOTENCY_KEY_CHARS: usize = 255;
 pub const CORRELATION_ID_CHARS: usize = 64;
 /// Bytes in an access token; ours have about 500.
 pub const TOKEN_BYTES: usize = 4096;
+/// Characters in the name of a provider.
+pub const PROVIDER_CHARS: usize = 32;
+/// Characters in the code that a provider gives to a browser.
+pub const PROVIDER_CODE_CHARS: usize = 2_048;
+/// Characters in what names an account at a provider (OpenID Connect Core 1.0, section 2).
+pub const PROVIDER_SUBJECT_CHARS: usize = 255;
+/// Bytes in a reply of a provider.
+pub const PROVIDER_REPLY_BYTES: usize = 128 * 1024;
+/// Seconds in which a sign-in at a provider must be finished.
+pub const SIGN_IN_SECONDS: i64 = 10 * 60;
 /// Seconds that an idempotency record is replayed.
 pub const IDEMPOTENCY_SECONDS: i64 = 24 * 60 * 60;
 /// Seconds that the marker of an effect is kept: longer than a message can live in a queue and then in its dead-letter queue.

@@ -235,6 +235,8 @@ pub enum Action {
     RevokeTokens,
     /// Turn the second factor on and off.
     ManageSecondFactor,
+    /// Link identities at other providers, list them and unlink them.
+    ManageIdentities,
     /// Read who did what.
     ReadAudit,
 }
@@ -258,7 +260,8 @@ impl Action {
             | Self::ManageSessions
             | Self::ManageTokens
             | Self::RevokeTokens
-            | Self::ManageSecondFactor => None,
+            | Self::ManageSecondFactor
+            | Self::ManageIdentities => None,
         }
     }
 
@@ -272,7 +275,8 @@ impl Action {
             | Self::ReadFeed
             | Self::ManageSessions
             | Self::RevokeTokens
-            | Self::ManageSecondFactor => true,
+            | Self::ManageSecondFactor
+            | Self::ManageIdentities => true,
             Self::ListUsers
             | Self::SwitchUser
             | Self::AssignRoles
@@ -338,7 +342,7 @@ fn has_role(id: UserId, roles: &Roles, action: Action, owner: Option<UserId>) ->
         Action::ModerateComment => has(Role::Editor),
         Action::React => has(Role::Reader),
         Action::Follow | Action::ReadFeed => own && has(Role::Reader),
-        Action::ManageSessions | Action::ManageTokens | Action::ManageSecondFactor => own,
+        Action::ManageSessions | Action::ManageTokens | Action::ManageSecondFactor | Action::ManageIdentities => own,
         Action::ReadAudit => has(Role::Admin),
     }
 }
@@ -392,12 +396,13 @@ mod tests {
     #[test]
     fn tokens_narrow_roles_and_never_widen_them() {
         use Action::{
-            AssignRoles, Comment, DeleteComment, DraftPost, EditComment, EditPost, EditUser, Follow, ListUsers, ManageSecondFactor, ManageSessions,
-            ManageTokens, ModerateComment, React, ReadAudit, ReadFeed, RevokeTokens, SeeEmail, SeeUnapprovedComment, SeeUnpublishedPost, SwitchUser,
+            AssignRoles, Comment, DeleteComment, DraftPost, EditComment, EditPost, EditUser, Follow, ListUsers, ManageIdentities, ManageSecondFactor,
+            ManageSessions, ManageTokens, ModerateComment, React, ReadAudit, ReadFeed, RevokeTokens, SeeEmail, SeeUnapprovedComment,
+            SeeUnpublishedPost, SwitchUser,
         };
         let me = UserId::generate(Timestamp::from_millis(0));
         let with = |roles: &[Role], access| Principal::User { id: me, roles: roles.iter().copied().collect(), access };
-        let personal = [EditUser, ManageSessions, ManageSecondFactor, RevokeTokens];
+        let personal = [EditUser, ManageSessions, ManageSecondFactor, RevokeTokens, ManageIdentities];
         let reading = [SeeEmail, SeeUnpublishedPost, SeeUnapprovedComment, ReadFeed];
         let other = [
             ListUsers,

@@ -110,6 +110,21 @@ impl Username {
     }
 }
 
+impl Username {
+    /// A username like what somebody is called elsewhere, such as an e-mail address; the number tells apart names that look alike.
+    pub fn suggested(text: &str, number: Option<u16>) -> Self {
+        const MOST: usize = limits::USERNAME_MAX - "-ffff".len();
+        let name = text.split('@').next().unwrap_or_default().to_ascii_lowercase();
+        let allowed = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
+        let words: Vec<_> = name.split(|character| !allowed(character)).filter(|word| !word.is_empty()).collect();
+        let name = words.join("-");
+        let name: String = name.trim_start_matches(|first: char| !first.is_ascii_lowercase()).chars().take(MOST).collect();
+        let name = name.trim_end_matches('-');
+        let name = if name.len() < limits::USERNAME_MIN { "user" } else { name };
+        Self(number.map_or_else(|| name.to_owned(), |number| format!("{name}-{number:04x}")))
+    }
+}
+
 impl DisplayName {
     /// Parses a display name: trimmed, not empty, one line.
     pub fn parse(text: &str) -> Result<Self, InvalidText> {

@@ -3,6 +3,7 @@
 
 pub mod body;
 pub mod call;
+pub mod cookie;
 mod document;
 mod format;
 mod layer;
@@ -25,10 +26,11 @@ use layer::Negotiation;
 
 pub use body::{Body, Patch};
 pub use call::{Anyone, Origin, Public, SignedIn};
+pub use cookie::{SignInCookie, WithSignIn, WithoutSignIn};
 pub use params::{FollowerId, Id, Query};
 pub use precondition::{IfMatch, IfNoneExists};
 pub use problem::{Problem, Result};
-pub use reply::{Created, Entity, Issued, List, Moved, Selected, Shown};
+pub use reply::{Created, Elsewhere, Entity, Issued, List, Moved, Once, Selected, Shown};
 
 /// A route and what it wants ready before its first request.
 pub struct Route {

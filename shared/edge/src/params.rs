@@ -13,6 +13,7 @@ use quire_app::{
 use quire_domain::{
     error::Kind,
     id::{ApiTokenId, CommentId, InvalidId, PostId, SessionId, UserId},
+    identity::ProviderName,
     post::PostName,
     reaction,
     revision::RevisionNumber,
@@ -62,6 +63,11 @@ impl PathId for SessionId {
 impl PathId for ApiTokenId {
     const NAME: &'static str = "tokenId";
     const KIND: Kind = Kind::ApiToken;
+}
+
+impl PathId for ProviderName {
+    const NAME: &'static str = "provider";
+    const KIND: Kind = Kind::Provider;
 }
 
 /// The account that follows, as `{followerId}`.

@@ -155,6 +155,34 @@ impl From<Error> for Problem {
             Error::SecondFactorEnabled => Self::new(StatusCode::CONFLICT, "second-factor-enabled", "The second factor is on already"),
             Error::TooManyTries { seconds } => Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-tries", "There were too many tries")
                 .with_header(header::RETRY_AFTER, HeaderValue::from(seconds)),
+            Error::NotFound(Kind::Provider) => Self::new(StatusCode::NOT_FOUND, "provider-not-found", "There is no such provider"),
+            Error::SignInInvalid => {
+                let problem = Self::new(StatusCode::BAD_REQUEST, "sign-in-invalid", "There is no such sign-in");
+                Self { detail: Some("It is over, was finished before, or was begun in another browser: begin again".to_owned()), ..problem }
+            }
+            Error::SignInRefused(_) => {
+                tracing::warn!(error = quire_telemetry::chain(&error), "A provider proved nobody");
+                Self::new(StatusCode::FORBIDDEN, "sign-in-refused", "The provider did not prove who you are")
+            }
+            Error::ProviderEmailUnverified => {
+                Self::new(StatusCode::FORBIDDEN, "provider-email-unverified", "Verify your e-mail address at the provider first")
+            }
+            Error::AccountExists => {
+                let problem = Self::new(StatusCode::CONFLICT, "account-exists", "There is an account with the e-mail address of this identity");
+                Self { detail: Some("Sign in to the account and link the identity to it".to_owned()), ..problem }
+            }
+            Error::IdentityTaken => {
+                let problem = Self::new(StatusCode::CONFLICT, "identity-taken", "The identity cannot be linked");
+                Self { detail: Some("It is linked to another account, or this account to another identity of the provider".to_owned()), ..problem }
+            }
+            Error::LastSignInMethod => {
+                Self::new(StatusCode::CONFLICT, "last-sign-in-method", "The account could not sign in without this identity; set a password first")
+            }
+            Error::ProviderUnavailable { retry_after, .. } => {
+                tracing::warn!(error = quire_telemetry::chain(&error), "A provider is unavailable");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "provider-unavailable", "The provider does not answer for the moment")
+                    .with_header(header::RETRY_AFTER, HeaderValue::from(retry_after))
+            }
             Error::UsernameTaken => Self::new(StatusCode::CONFLICT, "username-taken", "The username is taken"),
             Error::EmailTaken => Self::new(StatusCode::CONFLICT, "email-taken", "There is an account with this e-mail address"),
             Error::LastAdmin => Self::new(StatusCode::CONFLICT, "last-admin", "The last admin must stay one"),

@@ -121,6 +121,31 @@ impl IntoResponse for Moved {
     }
 }
 
+/// 302 to another site (RFC 9110, section 15.4.3).
+#[derive(Debug)]
+pub struct Elsewhere(pub String);
+
+impl IntoResponse for Elsewhere {
+    fn into_response(self) -> Response {
+        match HeaderValue::from_str(&self.0) {
+            Ok(address) => (StatusCode::FOUND, [(header::LOCATION, address)]).into_response(),
+            Err(error) => Problem::from(quire_app::Error::internal("writing a redirect", error)).into_response(),
+        }
+    }
+}
+
+/// 200 with what is shown once, and kept by nobody on its way.
+#[derive(Debug)]
+pub struct Once<T>(pub T);
+
+impl<T: Wire + Serialize> IntoResponse for Once<T> {
+    fn into_response(self) -> Response {
+        let mut response = Document::reply(StatusCode::OK, &self.0);
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+}
+
 /// 201 with the new thing and its address.
 #[derive(Debug)]
 pub struct Created<T> {

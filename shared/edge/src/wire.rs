@@ -6,6 +6,7 @@ use quire_app::{
     audit::AuditEventView,
     comments::{CommentReplacement, CommentStatusReplacement, CommentView, NewComment},
     follows::FollowView,
+    identities::{IdentityView, NewIdentity, SignInView},
     page::PageView,
     posts::{PostListItem, PostReplacement, PostView, RevisionListItem, RevisionView},
     reactions::ReactionView,
@@ -87,6 +88,10 @@ wire! {
     SecondFactorView => "secondFactor", v1::SecondFactor;
     SecondFactorRemoval => "secondFactor", v1::SecondFactorRemoval;
     PageView<AuditEventView> => "page", v1::AuditEventPage;
+    NewIdentity => "identity", v1::NewIdentity;
+    SignInView => "signIn", v1::SignIn;
+    IdentityView => "identity", v1::Identity;
+    PageView<IdentityView> => "page", v1::IdentityPage;
     ProblemView<'_> => "problem", v1::Problem;
 }
 

@@ -92,6 +92,7 @@ impl From<CommitError> for Error {
             CommitError::Claimed(Claim::Slug(_)) => Self::SlugTaken,
             // The API tokens of an account are all that there may be only so many of.
             CommitError::Full => Self::TooManyApiTokens,
+            CommitError::Claimed(Claim::Identity { .. }) => Self::IdentityTaken,
             CommitError::Stale => Self::VersionMismatch,
             CommitError::AlreadyRecorded | CommitError::Contended => Self::Contended,
             CommitError::Unavailable(source) => Self::Unavailable(source),

@@ -11,6 +11,7 @@ use quire_domain::{
     comment::Comment,
     cursor::{Followed, Published},
     follow::{FeedEntry, Follow},
+    identity::{Identities, SignIn},
     limits,
     post::{Post, Status, Tombstone},
     reaction::Reaction,
@@ -119,6 +120,26 @@ impl Entity for Session {
 
     fn version(&self) -> u64 {
         self.version
+    }
+
+    fn expires(&self) -> Option<Timestamp> {
+        Some(self.expires)
+    }
+}
+
+impl Entity for Identities {
+    fn key(&self) -> Key {
+        Key::identities(self.user_id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+impl Entity for SignIn {
+    fn key(&self) -> Key {
+        Key::sign_in(&self.state)
     }
 
     fn expires(&self) -> Option<Timestamp> {

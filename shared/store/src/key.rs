@@ -7,6 +7,7 @@ use quire_domain::{
     details::{Language, Tag},
     event::Consumer,
     id::{ApiTokenId, AuditId, CommentId, EventId, PostId, SessionId, UserId},
+    identity::Identity,
     policy::Role,
     post::Status,
     rate::Caller,
@@ -38,6 +39,20 @@ pub enum Claim {
     Email(Email),
     /// Of a post; a post keeps the slugs that it once had.
     Slug(Slug),
+    /// Of an account: an account at another provider.
+    Identity {
+        /// The provider, as it calls itself.
+        issuer: String,
+        /// The account there.
+        subject: String,
+    },
+}
+
+impl Claim {
+    /// That of an account at another provider.
+    pub fn identity(identity: &Identity) -> Self {
+        Self::Identity { issuer: identity.issuer.clone(), subject: identity.subject.clone() }
+    }
 }
 
 /// What an idempotency key is unique within: the caller and the operation.
@@ -71,6 +86,16 @@ impl Key {
         Self::new(format!("USER#{user}"), id.sort_key())
     }
 
+    /// The identities of an account.
+    pub fn identities(user: UserId) -> Self {
+        Self::new(format!("USER#{user}"), "IDENTITIES")
+    }
+
+    /// A sign-in that goes on at a provider, by the hash of its state.
+    pub fn sign_in(state: &str) -> Self {
+        Self::new(format!("SIGN-IN#{state}"), "SIGN-IN")
+    }
+
     /// Who has a unique value.
     pub fn claim(claim: &Claim) -> Self {
         let pk = match claim {
@@ -78,6 +103,8 @@ impl Key {
             Claim::Username(username) => format!("USERNAME#{}", username.skeleton()),
             Claim::Email(email) => format!("EMAIL#{email}"),
             Claim::Slug(slug) => format!("SLUG#{slug}"),
+            // Both can be long, and neither concerns who reads keys. No issuer has a line feed.
+            Claim::Identity { issuer, subject } => format!("IDENTITY#{}", hex::encode(Sha256::digest(format!("{issuer}\n{subject}")))),
         };
         Self::new(pk, "CLAIM")
     }

@@ -108,8 +108,8 @@ impl World {
                 }
             }
         };
-        let path = thing.iter().fold(path.to_owned(), |path, (parameter, value)| path.replace(parameter, value)).replace("{kind}", "like");
-        (path, thing)
+        let path = thing.iter().fold(path.to_owned(), |path, (parameter, value)| path.replace(parameter, value));
+        (path.replace("{kind}", "like").replace("{provider}", "nobody"), thing)
     }
 
     /// Something of the owner's.
@@ -187,6 +187,7 @@ impl World {
             ("create-second-factor", _) => json!({"password": PASSWORD}),
             ("confirm-second-factor", _) => json!({"code": of_thing("<code>")}),
             ("remove-second-factor", _) => json!({"password": PASSWORD, "code": of_thing("<code>")}),
+            ("link-identity", _) => json!({"provider": "nobody"}),
             ("create-post" | "replace-post" | "update-post", _) => json!({"title": "New"}),
             ("create-comment" | "replace-comment" | "update-comment", _) => json!({"content": "New"}),
             ("replace-comment-status", _) => json!({"status": "rejected"}),
