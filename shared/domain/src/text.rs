@@ -271,6 +271,28 @@ mod tests {
     }
 
     #[test]
+    fn a_username_is_made_of_any_name_that_somebody_has_elsewhere() {
+        let cases = [
+            ("Ada.Lovelace@example.com", "ada-lovelace"),
+            ("ada+news@example.com", "ada-news"),
+            ("007bond", "bond"),
+            ("-_-", "user"),
+            ("日本", "user"),
+            ("al", "user"),
+            ("", "user"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Username::suggested(text, None).as_str(), expected, "{text}");
+        }
+        for text in ["a".repeat(100), "ab-".repeat(30), "1@".to_owned()] {
+            for number in [None, Some(0), Some(u16::MAX)] {
+                let name = Username::suggested(&text, number);
+                assert_eq!(Username::parse(name.as_str()), Ok(name.clone()), "{text}");
+            }
+        }
+    }
+
+    #[test]
     fn names_that_look_alike_have_one_skeleton() {
         let skeleton = |name: &str| Username::parse(name).unwrap().skeleton();
         for (name, alike) in [("ada_1815", "ada-l8l5"), ("bob", "b0b"), ("Paul", "pau1"), ("mort", "rnort"), ("a_-b", "a-_b"), ("ADA", "ada")] {

@@ -71,7 +71,7 @@ impl TypedName {
         match &self.claim {
             Some(Claim::Username(username)) => user.username == *username,
             Some(Claim::Email(email)) => user.email == *email,
-            Some(Claim::Slug(_)) | None => false,
+            Some(Claim::Slug(_) | Claim::Identity { .. }) | None => false,
         }
     }
 }
