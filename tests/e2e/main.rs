@@ -14,14 +14,17 @@ mod hostile;
 mod http;
 mod idempotency;
 mod keys;
+mod mail;
 mod moderation;
 mod pages;
+mod passwords;
 mod posts;
 mod quotas;
 mod sessions;
 mod story;
 mod tokens;
 mod users;
+mod verification;
 
 use std::collections::{BTreeMap, BTreeSet};
 

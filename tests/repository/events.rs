@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// Function → status of its reply, or the whole result of one that is no route.
-const RESULTS: [(&str, Result<u64, &str>); 45] = [
+const RESULTS: [(&str, Result<u64, &str>); 51] = [
     ("check-health", Ok(204)),
     ("create-comment", Ok(401)),
+    ("create-email-verification", Ok(202)),
+    ("create-password-reset", Ok(202)),
     ("create-post", Ok(401)),
     ("create-session", Ok(401)),
     ("delete-comment", Ok(401)),
@@ -46,13 +48,17 @@ const RESULTS: [(&str, Result<u64, &str>); 45] = [
     ("relay-outbox", Err(r#"{"batchItemFailures":[]}"#)),
     ("replace-comment", Ok(401)),
     ("replace-comment-status", Ok(401)),
+    ("replace-password", Ok(401)),
     ("replace-post", Ok(401)),
     ("replace-user", Ok(401)),
     ("replace-user-roles", Ok(401)),
+    ("reset-password", Ok(404)),
+    ("send-email", Err(r#"{"batchItemFailures":[]}"#)),
     ("sweep-outbox", Err("null")),
     ("update-comment", Ok(401)),
     ("update-post", Ok(401)),
     ("update-user", Ok(401)),
+    ("verify-email", Ok(404)),
 ];
 
 #[tokio::test]

@@ -6,8 +6,9 @@ use futures::future::BoxFuture;
 use quire_domain::{
     event::{Consumer, Event},
     id::EventId,
+    text::Email,
 };
-use secrecy::SecretSlice;
+use secrecy::{SecretSlice, SecretString};
 
 /// Why a port failed.
 pub type PortError = Box<dyn StdError + Send + Sync>;
@@ -34,4 +35,23 @@ pub trait KeyVault: Send + Sync {
 pub trait Publisher: Send + Sync {
     /// Sends events to the queue of `consumer` and returns the ids of those that it accepted; why others were not is logged.
     fn publish<'a>(&'a self, consumer: Consumer, events: &'a [&'a Event]) -> BoxFuture<'a, Vec<EventId>>;
+}
+
+/// A mail to one person, in two forms that say the same.
+#[derive(Debug)]
+pub struct Mail {
+    /// Where it goes.
+    pub to: Email,
+    /// What it is about, without a secret.
+    pub subject: &'static str,
+    /// As plain text.
+    pub text: SecretString,
+    /// As HTML.
+    pub html: SecretString,
+}
+
+/// Sends mail: SES.
+pub trait Mailer: Send + Sync {
+    /// Hands a mail over for delivery.
+    fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<(), PortError>>;
 }

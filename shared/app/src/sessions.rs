@@ -25,13 +25,14 @@ use serde::{Serialize, Serializer};
 use crate::{
     Call,
     call::Client,
-    change::ATTEMPTS,
+    change::{ATTEMPTS, made},
     input::{Fields, Input},
     password,
     ports::KeyVault,
     tokens::{Issuer, TokenIssuer},
 };
 
+pub(crate) use own::end_all;
 pub use own::{OwnSessions, SessionSummaryView};
 use refresh::Halves;
 pub use refresh::SessionRefresh;
@@ -177,6 +178,7 @@ impl Sessions {
             };
             let Proved { user, credential } = self.authenticate(call, &name, &input.password).await?;
             let session = self.begin(call, client, user, SignInMethod::Password).await?;
+            self.still_proved(call, &session, &credential, &input.password).await?;
             // The session is there. What follows makes the next sign-in better, and its failure this one no worse.
             self.throttle.succeeded(&attempt, call.now).await;
             self.rehash(call, &credential, &input.password).await;
@@ -208,6 +210,21 @@ impl Sessions {
         let id = id.unwrap_or_else(|| UserId::generate(Timestamp::from_millis(0)));
         let (user, credential) = self.store.get_both::<User, Credential>(Key::user(id), Key::credential(id)).await?;
         Ok((user.filter(|user| name.names(user)), credential))
+    }
+
+    /// Ends a session that has just begun if the account has another password by now. Whoever sets one ends the sessions after that: so
+    /// either they have found this one, or it is found here that the password is another.
+    async fn still_proved(&self, call: &Call, session: &SessionView, credential: &Credential, password: &Password) -> Result<()> {
+        let now: Option<Credential> = self.store.get(Key::credential(session.user_id)).await?;
+        // Hashed anew by another sign-in, it is the same password.
+        if now.is_some_and(|now| now.version == credential.version || password::matches(password, &now.password_hash)) {
+            return Ok(());
+        }
+        if let Some(session) = self.store.get::<Session>(Key::session(session.user_id, session.session_id)).await? {
+            let commit = Commit::new(None, call.trace.clone(), call.now).end(&session);
+            made(self.store.commit(commit).await)?;
+        }
+        Err(wrong_password())
     }
 
     /// Enters a failure into the audit trail.

@@ -5,6 +5,7 @@ use futures::future::BoxFuture;
 use quire_domain::{
     Error, Result,
     admins::Admins,
+    audit::AuditData,
     error::{Credentials, Kind},
     event::EventData,
     id::UserId,
@@ -94,6 +95,13 @@ impl UserChanges {
             let mut commit = Commit::new(Some(caller), call.trace.clone(), call.now).update(&before, &after).emit(event);
             commit = moved(commit, Claim::Username(before.username.clone()), Claim::Username(after.username.clone()), id);
             commit = moved(commit, Claim::Email(before.email.clone()), Claim::Email(after.email.clone()), id);
+            if before.email != after.email {
+                let events = [
+                    EventData::EmailChanged { user_id: id, former: before.email.clone() },
+                    EventData::EmailVerificationRequested { email: after.email.clone() },
+                ];
+                commit = commit.emit(events).audit(Some(id), AuditData::EmailChanged {});
+            }
             if before.is_admin() != after.is_admin() {
                 let admins: Option<Admins> = self.store.get(Key::admins()).await?;
                 let changed = Admins::after(admins.as_ref(), &after)?;

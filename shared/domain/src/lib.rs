@@ -15,6 +15,8 @@ pub mod follow;
 pub mod id;
 pub mod limits;
 pub mod moderation;
+pub mod one_time;
+pub mod password_rules;
 pub mod policy;
 pub mod post;
 pub mod rate;

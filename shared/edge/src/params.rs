@@ -9,6 +9,7 @@ use axum::{
 use quire_app::{
     Error,
     input::{self, Input},
+    one_time::{ResetToken, VerificationToken},
 };
 use quire_domain::{
     error::Kind,
@@ -57,6 +58,16 @@ impl PathId for CommentId {
 impl PathId for SessionId {
     const NAME: &'static str = "sessionId";
     const KIND: Kind = Kind::Session;
+}
+
+impl PathId for VerificationToken {
+    const NAME: &'static str = "token";
+    const KIND: Kind = Kind::EmailVerification;
+}
+
+impl PathId for ResetToken {
+    const NAME: &'static str = "token";
+    const KIND: Kind = Kind::PasswordReset;
 }
 
 /// The account that follows, as `{followerId}`.

@@ -10,6 +10,8 @@ use quire_domain::{
     comment::Comment,
     cursor::{Followed, Published},
     follow::{FeedEntry, Follow},
+    limits,
+    one_time::OneTimeToken,
     post::{Post, Status, Tombstone},
     reaction::Reaction,
     revision::Revision,
@@ -104,6 +106,21 @@ impl Entity for Credential {
 
     fn version(&self) -> u64 {
         self.version
+    }
+}
+
+impl Entity for OneTimeToken {
+    fn key(&self) -> Key {
+        Key::one_time_token(self.user_id, self.purpose)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// It says that its event is done, as the marker of an effect does.
+    fn expires(&self) -> Option<Timestamp> {
+        Some(self.created_at.plus_seconds(limits::EFFECT_SECONDS))
     }
 }
 

@@ -7,6 +7,7 @@ use quire_domain::{
     details::{Language, Tag},
     event::Consumer,
     id::{AuditId, CommentId, EventId, PostId, SessionId, UserId},
+    one_time::Purpose,
     policy::Role,
     post::Status,
     rate::Caller,
@@ -64,6 +65,15 @@ impl Key {
     /// How an account proves itself.
     pub fn credential(id: UserId) -> Self {
         Self::new(format!("USER#{id}"), "CREDENTIAL")
+    }
+
+    /// The newest token that was mailed to an account for one purpose.
+    pub fn one_time_token(user: UserId, purpose: Purpose) -> Self {
+        let purpose = match purpose {
+            Purpose::EmailVerification => "EMAIL-VERIFICATION",
+            Purpose::PasswordReset => "PASSWORD-RESET",
+        };
+        Self::new(format!("USER#{user}"), purpose)
     }
 
     /// A session of an account.

@@ -64,7 +64,8 @@ impl World {
     /// Who asks, and who owns what is asked for. An account that the operation changes is a new one.
     pub(super) async fn people(&self, row: &Row, role: Option<&'static str>, is_own: bool, changes: bool) -> (Option<Member>, Member) {
         let new = async |role| member(&self.quire, &self.root, &self.names, role).await;
-        let changes_account = changes && matches!(row.operation, "replace-user" | "update-user" | "delete-user" | "replace-user-roles");
+        let changes_account =
+            changes && matches!(row.operation, "replace-user" | "update-user" | "delete-user" | "replace-user-roles" | "replace-password");
         let caller = match role {
             Some(_) if is_own && changes_account => Some(new(role).await),
             Some(_) => self.members.iter().find(|member| member.role == role).cloned(),
@@ -95,7 +96,11 @@ impl World {
                 }
             }
         };
-        thing.iter().fold(path.to_owned(), |path, (parameter, value)| path.replace(parameter, value)).replace("{kind}", "like")
+        thing
+            .iter()
+            .fold(path.to_owned(), |path, (parameter, value)| path.replace(parameter, value))
+            .replace("{kind}", "like")
+            .replace("{token}", "qev_")
     }
 
     /// Something of the owner's.
@@ -151,6 +156,10 @@ impl World {
             ("create-session", _) => json!({"username": name, "password": PASSWORD}),
             // What counts is the token in the body, and no account helps who has none.
             ("refresh-session", _) => json!({"refreshToken": "qrt_"}),
+            ("create-email-verification" | "create-password-reset", _) => json!({"email": format!("{name}@example.com")}),
+            // What counts is the token in the path, and no account helps who has none.
+            ("reset-password", _) => json!({"password": "another horse battery"}),
+            ("replace-password", _) => json!({"currentPassword": PASSWORD, "newPassword": "another horse battery"}),
             ("create-post" | "replace-post" | "update-post", _) => json!({"title": "New"}),
             ("create-comment" | "replace-comment" | "update-comment", _) => json!({"content": "New"}),
             ("replace-comment-status", _) => json!({"status": "rejected"}),
