@@ -21,7 +21,7 @@ pub(crate) async fn expire(quire: &Quire, user: &str, purpose: &str) {
 
 /// What a client can tell replies apart by.
 pub(crate) fn told(reply: &Reply) -> (u16, Vec<u8>, Vec<(String, String)>) {
-    let own = ["x-correlation-id", "ratelimit", "date"];
+    let own = ["x-correlation-id", "apigw-requestid", "ratelimit", "date"];
     let headers = reply.headers.iter().filter(|(name, _)| !own.contains(&name.as_str()));
     let headers = headers.map(|(name, value)| (name.to_string(), format!("{value:?}"))).collect();
     (reply.status.as_u16(), reply.body.clone(), headers)
