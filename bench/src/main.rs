@@ -4,6 +4,7 @@ mod cold;
 mod events;
 mod pages;
 mod process;
+mod sign_in;
 mod tls;
 mod warm;
 
@@ -59,6 +60,12 @@ enum Command {
         #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(i64::from(pages::SHORT)..=2_000_000))]
         posts: u32,
     },
+    /// Compares how long a sign-in takes for names that an account has and for others
+    SignIn {
+        /// Tries of each kind
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        tries: u32,
+    },
 }
 
 #[tokio::main]
@@ -78,6 +85,13 @@ async fn run(options: &Options) -> Result<()> {
     }
     let binaries = build().await?;
     let data = tempfile::tempdir()?;
+    if let Some(Command::SignIn { tries }) = options.command {
+        let cloud = start(&data.path().join("sign-in"), &binaries, false).await?;
+        let measured = sign_in::run(&cloud, tries as usize).await;
+        cloud.stop().await;
+        println!("{}", measured?);
+        return Ok(());
+    }
     // The processes that are measured are ours: nothing else may invoke functions meanwhile.
     let cloud = start(&data.path().join("cold"), &binaries, false).await?;
     let measured = cold::run(&cloud, &binaries, options.runs as usize, &options.only).await;

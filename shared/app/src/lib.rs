@@ -9,6 +9,8 @@ pub mod comments;
 mod counts;
 pub mod feeds;
 pub mod follows;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod health;
 mod idempotency;
 pub mod input;

@@ -92,7 +92,7 @@ async fn nobody_signs_anybody_else_out() {
     }
     quire.delete_as(&bob, "/api/v1/sessions").await.expect(204);
     refresh(&quire, &text(&session["refreshToken"])).await.expect(200);
-    for id in ["x", "refresh", &NOBODY.to_uppercase()] {
+    for id in ["x", &NOBODY.to_uppercase()] {
         quire.delete_as(&bob, &format!("/api/v1/sessions/{id}")).await.expect_problem(404, "session-not-found");
     }
     quire.stop().await;
@@ -134,8 +134,8 @@ async fn a_token_of_a_machine_reaches_no_sessions() {
     let one = format!("/api/v1/sessions/{NOBODY}");
     for (method, path) in [(Method::GET, "/api/v1/sessions"), (Method::DELETE, "/api/v1/sessions"), (Method::DELETE, &one)] {
         let reply = send(quire.request(method, path).bearer_auth(&machine.token)).await;
-        assert_eq!(reply.status, 403);
-        assert_eq!(reply.json()["type"], "urn:quire:problem:insufficient-scope");
+        reply.expect_problem(403, "insufficient-scope");
+        assert_eq!(reply.header("www-authenticate"), Some("Bearer realm=\"quire\", error=\"insufficient_scope\""));
     }
     assert_eq!(sessions(&quire).await.len(), 1);
     quire.stop().await;

@@ -148,6 +148,27 @@ async fn twenty_refreshes_of_one_token_at_once_give_one_successor() {
 }
 
 #[tokio::test]
+async fn a_refresh_that_is_killed_at_any_call_can_be_sent_again() {
+    const FUNCTION: &str = "RefreshSession";
+    let quire = Quire::start().await;
+    quire.register("ada").await;
+    let mut session = sign_in(&quire, "ada", PASSWORD).await.expect(201);
+    session = refresh(&quire, &refresh_token(&session)).await.expect(200);
+    let calls = quire.faults().calls().into_iter().filter(|call| call.function.as_deref() == Some(FUNCTION)).count();
+    assert!(calls >= 4, "{calls}");
+    for (call, kill) in (0..calls).flat_map(|call| [(call, Action::KillBefore), (call, Action::KillAfter)]) {
+        quire.cloud().functions().replace(FUNCTION);
+        let killed = quire.faults().add(Rule::new(kill.clone()).function(FUNCTION).skip(call));
+        let reply = refresh(&quire, &refresh_token(&session)).await;
+        assert_eq!((reply.status.as_u16(), killed.count()), (500, 1), "{kill:?} {call}");
+        quire.faults().clear();
+        session = refresh(&quire, &refresh_token(&session)).await.expect(200);
+    }
+    assert_eq!((entries(&quire, "session.reused").await.len(), super::sessions(&quire).await.len()), (0, 1));
+    quire.stop().await;
+}
+
+#[tokio::test]
 async fn signing_out_beats_a_refresh_that_is_on_its_way() {
     for everywhere in [false, true] {
         let quire = Quire::start().await;
