@@ -30,7 +30,7 @@ class Quire:
         subprocess.run(["cargo", "build", "--quiet", "--locked", "--workspace", "--bin", "quire"], check=True)
         target = os.environ.get("CARGO_TARGET_DIR", "target")
         command = [os.path.join(target, "debug", "quire"), "--port", "0", "--data", data]
-        for parameter in ("WritesPerMinute=1000000", "AnonymousWritesPerMinute=1000000", "LogLevel=error", *parameters):
+        for parameter in ("WritesPerMinute=1000000", "AnonymousWritesPerMinute=1000000", "RequireVerifiedEmail=false", "LogLevel=error", *parameters):
             command += ["--parameter", parameter]
         self.token = None
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -12,7 +12,7 @@ ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f
 # An id begins with the time when it was made: one that was made up is of another time.
 TIME = THINGS["caller"][:4]
 # What the account of the run needs to go on.
-ITSELF = {"replace-user", "update-user", "delete-user", "replace-user-roles"}
+ITSELF = {"replace-user", "update-user", "delete-user", "replace-user-roles", "replace-password"}
 DESTROY = {"delete-user", "delete-post", "delete-comment"}
 CHANGE = ITSELF | {"replace-post", "update-post", "replace-comment", "update-comment", "replace-comment-status"}
 # Fields and parameters whose rules no schema can say, so that a value of the right form may be refused.
@@ -22,6 +22,8 @@ BEYOND_SCHEMAS = {
     **{operation: {"/cursor"} for operation in [*LISTS, "get-feed", "list-tags", "list-sessions"]},
     # Must be a comment of this post, seen by the caller and not too deep.
     "create-comment": {"/parentId"},
+    # Many people use it, or it is too close to what the account says of itself.
+    "register-user": {"/password"},
     # Must be in the future and within a year, and depends on the status that the post has.
     "replace-post": {"/publishAt"},
     "update-post": {"/publishAt"},

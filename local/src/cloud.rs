@@ -24,6 +24,7 @@ use crate::{
     identity::Identities,
     kms::{self, Kms},
     service::{ACCOUNT, ServiceError},
+    ses::{self, Ses},
     sources::{self, Invoke, InvokeOutcome, Queues, Sources},
     sqs::{self, Sqs},
     stack::Stack,
@@ -96,6 +97,9 @@ pub enum StartError {
     /// KMS could not start.
     #[error(transparent)]
     Kms(#[from] kms::OpenError),
+    /// SES could not start.
+    #[error(transparent)]
+    Ses(#[from] ses::OpenError),
     /// A queue, stream or schedule could not be attached.
     #[error(transparent)]
     Sources(#[from] sources::Error),
@@ -108,6 +112,7 @@ pub struct Cloud {
     endpoint: SocketAddr,
     functions: Functions,
     faults: Faults,
+    ses: Ses,
     sources: Option<Sources>,
     servers: JoinSet<io::Result<()>>,
     shutdown: watch::Sender<bool>,
@@ -137,6 +142,7 @@ impl Cloud {
         let sqs = Sqs::open(&data.join("sqs.sqlite"), REGION, &endpoint_url)?;
         create_queues(&sqs, &stack).await?;
         let kms = Kms::open(&data.join("kms.json"), &stack.keys)?;
+        let ses = Ses::open(&data.join("mail.ndjson"))?;
 
         let functions = Functions::start(stack.clone(), FunctionOptions::new(binaries, endpoint_url, log)).await?;
         let faults = Faults::default();
@@ -146,7 +152,8 @@ impl Cloud {
             .with("DynamoDB_20120810", Arc::new(dynamodb.clone()))
             .with("DynamoDBStreams_20120810", Arc::new(dynamodb.clone()))
             .with("AmazonSQS", Arc::new(sqs.clone()))
-            .with("TrentService", Arc::new(kms));
+            .with("TrentService", Arc::new(kms))
+            .with_mail(ses.clone());
 
         let (shutdown, stopped) = watch::channel(false);
         let stopped = move || {
@@ -164,7 +171,7 @@ impl Cloud {
             }
             false => None,
         };
-        Ok(Self { stack, address, endpoint, functions, faults, sources, servers, shutdown, _lock: lock })
+        Ok(Self { stack, address, endpoint, functions, faults, ses, sources, servers, shutdown, _lock: lock })
     }
 
     /// What runs.
@@ -190,6 +197,11 @@ impl Cloud {
     /// What goes wrong, for tests.
     pub fn faults(&self) -> &Faults {
         &self.faults
+    }
+
+    /// The mail that was sent.
+    pub fn ses(&self) -> &Ses {
+        &self.ses
     }
 
     /// Stops everything: first what invokes functions, then the functions, then what they call.

@@ -20,11 +20,18 @@ use crate::{
     iam,
     identity::{Caller, Identities},
     service::{ACCOUNT, Service, ServiceError, reply},
+    ses::Ses,
     stack::Stack,
 };
 
 /// Largest request body in bytes. No service that is emulated takes more.
 const MAX_BODY: usize = 16 << 20;
+
+/// Where people see the mail that was sent.
+pub const MAIL_PAGE: &str = "/_quire/mail";
+
+/// The path of `SendEmail` of SES v2, the one operation that is called by a path.
+const SEND_EMAIL: &str = "/v2/email/outbound-emails";
 
 /// The content type of errors that come before any service.
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
@@ -35,6 +42,7 @@ pub struct Endpoint {
     identities: Identities,
     faults: Faults,
     services: Vec<(&'static str, Arc<dyn Service>)>,
+    mail: Option<Ses>,
 }
 
 /// The connection is to be closed without a reply.
@@ -57,13 +65,18 @@ impl From<ServiceError> for Stop {
 impl Endpoint {
     /// An endpoint without services.
     pub fn new(stack: Arc<Stack>, identities: Identities, faults: Faults) -> Self {
-        Self { stack, identities, faults, services: Vec::new() }
+        Self { stack, identities, faults, services: Vec::new(), mail: None }
     }
 
     /// Adds the service whose operations are called by `X-Amz-Target: {target_prefix}.{operation}`.
     pub fn with(mut self, target_prefix: &'static str, service: Arc<dyn Service>) -> Self {
         self.services.push((target_prefix, service));
         self
+    }
+
+    /// Adds the mail service, which is called by its paths, and shows people what it took at [`MAIL_PAGE`].
+    pub fn with_mail(self, ses: Ses) -> Self {
+        Self { mail: Some(ses), ..self }
     }
 
     /// Answers calls until `shutdown`, then cuts all connections: a long poll would hold them for seconds.
@@ -111,18 +124,22 @@ impl Endpoint {
 
     async fn handle(&self, request: Request<Incoming>) -> Result<Response<Bytes>, Stop> {
         let (head, body) = request.into_parts();
-        if head.method != Method::POST || head.uri.path() != "/" {
-            let message = "Calls are POST / with an X-Amz-Target header.";
-            return Err(ServiceError { status: StatusCode::NOT_FOUND, ..unknown_operation(message) }.into());
-        }
-        let (prefix, service, operation) = self.target(&head.headers)?;
+        let (service_name, service, operation): (_, &dyn Service, _) = match (&head.method, head.uri.path(), &self.mail) {
+            (&Method::POST, "/", _) => self.target(&head.headers)?,
+            (&Method::POST, SEND_EMAIL, Some(ses)) => ("ses", ses, "SendEmail"),
+            // Whoever reaches this port may see everything else as well.
+            (&Method::GET, MAIL_PAGE, Some(ses)) => return Ok(ses.page()),
+            _ => {
+                let message = "Calls are POST / with an X-Amz-Target header.";
+                return Err(ServiceError { status: StatusCode::NOT_FOUND, ..unknown_operation(message) }.into());
+            }
+        };
         let caller = self.caller(&head.headers)?;
         let body = read(body).await?;
         let (function, instance) = match &caller {
             Caller::Function { logical_id, instance } => (Some(logical_id.as_str()), instance.as_str()),
             Caller::Developer => (None, ""),
         };
-        let service_name = iam_name(prefix);
         let call = Call { function: function.map(str::to_owned), service: service_name, operation: operation.to_owned() };
         self.faults.record(&call);
         if let Some(function) = function {
@@ -166,11 +183,11 @@ impl Endpoint {
     }
 
     /// The service and operation that a request is for.
-    fn target<'a>(&self, headers: &'a HeaderMap) -> Result<(&'static str, &Arc<dyn Service>, &'a str), ServiceError> {
+    fn target<'a>(&self, headers: &'a HeaderMap) -> Result<(&'static str, &dyn Service, &'a str), ServiceError> {
         let target = text(headers, "x-amz-target").unwrap_or_default();
         let found = target.rsplit_once('.').and_then(|(prefix, operation)| {
             let (prefix, service) = self.services.iter().find(|(known, _)| *known == prefix)?;
-            Some((*prefix, service, operation))
+            Some((iam_name(prefix), &**service, operation))
         });
         found.ok_or_else(|| unknown_operation(format!("No service of the local cloud is called by the X-Amz-Target '{target}'.")))
     }

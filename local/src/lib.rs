@@ -11,6 +11,7 @@ pub mod iam;
 pub mod identity;
 pub mod kms;
 pub mod service;
+pub mod ses;
 pub mod sources;
 pub mod sqs;
 pub mod stack;

@@ -16,14 +16,19 @@ use crate::{
 /// Each operation of the contract, what is particular about the request, and its calls in order with the units of each.
 #[rustfmt::skip]
 const COSTS: &[(&str, &str, &str)] = &[
-    ("register-user", "", "UpdateItem 1, TransactWriteItems 16"),
-    ("create-session", "", "UpdateItem 1, UpdateItem 1, UpdateItem 1, GetItem 1, BatchGetItem 2, Query 1, TransactWriteItems 6, UpdateItem 1, BatchWriteItem 2"),
+    ("register-user", "", "UpdateItem 1, TransactWriteItems 18"),
+    ("create-session", "", "UpdateItem 1, UpdateItem 1, UpdateItem 1, GetItem 1, BatchGetItem 2, Query 1, TransactWriteItems 6, GetItem 1, UpdateItem 1, BatchWriteItem 2"),
     ("refresh-session", "", "UpdateItem 1, BatchGetItem 2, Query 1, TransactWriteItems 2"),
     ("refresh-session", "whose reply was lost", "UpdateItem 1, BatchGetItem 2, Query 1"),
     ("list-sessions", "", "Query 1"),
     ("delete-session", "", "UpdateItem 1, GetItem 1, TransactWriteItems 6"),
     ("delete-session", "again", "UpdateItem 1, GetItem 1"),
     ("delete-sessions", "", "UpdateItem 1, Query 1, TransactWriteItems 6"),
+    ("create-email-verification", "", "UpdateItem 1, TransactWriteItems 2"),
+    ("verify-email", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 16"),
+    ("create-password-reset", "", "UpdateItem 1, TransactWriteItems 2"),
+    ("replace-password", "", "UpdateItem 1, BatchGetItem 2, Query 1, TransactWriteItems 6, TransactWriteItems 8, Query 1"),
+    ("reset-password", "", "UpdateItem 1, BatchGetItem 3, TransactWriteItems 10, Query 1, TransactWriteItems 6, TransactWriteItems 2"),
     ("get-jwks", "", "Query 1"),
     ("list-users", "", "Query 1"),
     ("get-user", "", "GetItem 1"),
@@ -233,6 +238,18 @@ async fn accounts(meter: &mut Meter, root: &Person, ada: &Person, bob: &Person) 
     }
     meter.quire.sign_in("carl").await;
     meter.send("delete-sessions", "", Some(&carl), &[], &Value::Null).await;
+    let address = json!({"email": "carl@example.com"});
+    let token = meter.quire.mailed_token("carl@example.com", "qev_", 1).await;
+    meter.send("create-email-verification", "", None, &[], &address).await;
+    meter.send("verify-email", "", None, &[&token], &Value::Null).await;
+    meter.send("create-password-reset", "", None, &[], &address).await;
+    let token = meter.quire.mailed_token("carl@example.com", "qpr_", 1).await;
+    // Each ends one session.
+    meter.quire.sign_in("carl").await;
+    let new = "another horse battery";
+    meter.send("replace-password", "", Some(&carl), &[&carl.id], &json!({"currentPassword": PASSWORD, "newPassword": new})).await;
+    meter.quire.post("/api/v1/sessions", &json!({"username": "carl", "password": new})).await.expect(201);
+    meter.send("reset-password", "", None, &[&token], &json!({"password": PASSWORD})).await;
     meter.send("get-jwks", "", None, &[], &Value::Null).await;
     meter.send("list-users", "", Some(root), &[], &Value::Null).await;
     meter.send("get-user", "", None, &[&ada.id], &Value::Null).await;

@@ -40,7 +40,7 @@ fn members(value: &Value) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn the_examples_of_the_guide_do_what_it_says() {
-    let quire = Quire::start().await;
+    let quire = Quire::start_with(&[("RequireVerifiedEmail", "true")]).await;
     let examples = examples(&fs::read_to_string(root().join("docs/api.md")).expect("the guide"));
     assert!(examples.len() >= 10, "{} examples", examples.len());
     assert!(examples.iter().filter(|example| example.printed.is_some()).count() >= 6);
@@ -52,6 +52,7 @@ async fn the_examples_of_the_guide_do_what_it_says() {
     }
     let mut shell = Command::new("bash")
         .env("API", format!("{}/api/v1", quire.cloud().url()))
+        .env("MAIL", format!("{}/_quire/mail", quire.cloud().endpoint_url()))
         .env("OUT", folder.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

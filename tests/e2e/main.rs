@@ -17,8 +17,10 @@ mod http;
 mod idempotency;
 mod identity;
 mod keys;
+mod mail;
 mod moderation;
 mod pages;
+mod passwords;
 mod posts;
 mod quotas;
 mod second_factor;
@@ -26,6 +28,7 @@ mod sessions;
 mod story;
 mod tokens;
 mod users;
+mod verification;
 
 use std::collections::{BTreeMap, BTreeSet};
 

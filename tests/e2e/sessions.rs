@@ -1,7 +1,7 @@
 //! `POST /api/v1/sessions`.
 
 mod own;
-mod refresh;
+pub(crate) mod refresh;
 mod throttle;
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{forge::decode, is_time};
 
-async fn sign_in(quire: &Quire, username: &str, password: &str) -> Reply {
+pub(crate) async fn sign_in(quire: &Quire, username: &str, password: &str) -> Reply {
     quire.post("/api/v1/sessions", &json!({"username": username, "password": password})).await
 }
 
@@ -26,7 +26,7 @@ async fn sessions(quire: &Quire) -> Vec<HashMap<String, AttributeValue>> {
 }
 
 /// The entries of this type in the audit trail, oldest first.
-async fn entries(quire: &Quire, kind: &str) -> Vec<Value> {
+pub(crate) async fn entries(quire: &Quire, kind: &str) -> Vec<Value> {
     let items = quire.items().await;
     let entries = items.into_iter().filter(|item| item["pk"].as_s().is_ok_and(|pk| pk.starts_with("AUDIT#20")));
     let entries = entries.map(|item| json_of(&AttributeValue::M(item))).filter(|entry| entry["type"] == kind);

@@ -23,7 +23,7 @@ async fn a_new_account_is_shown_to_its_owner_with_its_address() {
     let user = reply.expect(201);
     let id = text(&user["userId"]);
     let expected = json!({
-        "userId": id, "username": "ada-1815", "email": "ada@example.com", "isActive": true,
+        "userId": id, "username": "ada-1815", "email": "ada@example.com", "emailVerified": false, "isActive": true,
         "roles": ["reader", "commenter", "author"], "createdAt": user["createdAt"], "updatedAt": user["createdAt"], "version": 1,
     });
     assert_eq!(user, expected);

@@ -7,12 +7,15 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// Function → status of its reply, or the whole result of one that is no route.
-const RESULTS: [(&str, Result<u64, &str>); 59] = [
+const RESULTS: [(&str, Result<u64, &str>); 65] = [
+    ("begin-sign-in", Ok(404)),
     ("check-health", Ok(204)),
     ("confirm-second-factor", Ok(401)),
     ("create-access-token", Ok(401)),
     ("create-api-token", Ok(401)),
     ("create-comment", Ok(401)),
+    ("create-email-verification", Ok(202)),
+    ("create-password-reset", Ok(202)),
     ("create-post", Ok(401)),
     ("create-second-factor", Ok(401)),
     ("create-session", Ok(401)),
@@ -58,14 +61,18 @@ const RESULTS: [(&str, Result<u64, &str>); 59] = [
     ("remove-second-factor", Ok(401)),
     ("replace-comment", Ok(401)),
     ("replace-comment-status", Ok(401)),
+    ("replace-password", Ok(401)),
     ("replace-post", Ok(401)),
     ("replace-user", Ok(401)),
     ("replace-user-roles", Ok(401)),
+    ("reset-password", Ok(404)),
+    ("send-email", Err(r#"{"batchItemFailures":[]}"#)),
     ("sweep-outbox", Err("null")),
     ("unlink-identity", Ok(401)),
     ("update-comment", Ok(401)),
     ("update-post", Ok(401)),
     ("update-user", Ok(401)),
+    ("verify-email", Ok(404)),
 ];
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use quire_local::{
     cloud::{Cloud, Options, REGION},
     faults::Faults,
     identity::DEVELOPER_ACCESS_KEY,
+    ses::Mail,
 };
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
@@ -158,6 +159,8 @@ impl Quire {
         for quota in ["WritesPerMinute", "AnonymousWritesPerMinute"] {
             options.parameters.entry(quota.to_owned()).or_insert_with(|| "1000000".to_owned());
         }
+        // Most tests are about other things than mail.
+        options.parameters.entry("RequireVerifiedEmail".to_owned()).or_insert_with(|| "false".to_owned());
         let cloud = Cloud::start(options).await.unwrap_or_else(|error| panic!("{error}"));
         Self { cloud, data, http: reqwest::Client::new(), logs }
     }
@@ -181,6 +184,20 @@ impl Quire {
     /// Every line that the functions have printed.
     pub fn logs(&self) -> Vec<String> {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Every mail that was sent, oldest first.
+    pub fn mails(&self) -> Vec<Mail> {
+        self.cloud.ses().mails()
+    }
+
+    /// The newest token in mail to an address, with this prefix, once there are so many mails that have one.
+    pub async fn mailed_token(&self, to: &str, prefix: &str, mails: usize) -> String {
+        eventually(|| async {
+            let tokens: Vec<_> = self.mails().iter().filter(|mail| mail.to == [to]).filter_map(|mail| token_in(mail, prefix)).collect();
+            (tokens.len() >= mails).then(|| tokens.last().cloned()).flatten()
+        })
+        .await
     }
 
     /// A request to a path of the API.
@@ -322,6 +339,11 @@ pub async fn send(request: RequestBuilder) -> Reply {
     let reply = Reply { status, headers, body: response.bytes().await.expect("a body").to_vec() };
     contract::check(&asked, &reply);
     reply
+}
+
+/// The token with this prefix in a mail.
+fn token_in(mail: &Mail, prefix: &str) -> Option<String> {
+    mail.text.as_deref()?.lines().find(|line| line.starts_with(prefix)).map(str::to_owned)
 }
 
 /// The text of a JSON value.

@@ -4,7 +4,9 @@ use std::{io, process::ExitCode};
 
 use quire_local::{
     cloud::{Cloud, Options},
+    endpoint::MAIL_PAGE,
     identity::DEVELOPER_ACCESS_KEY,
+    ses::Mail,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -43,6 +45,7 @@ pub(super) async fn run(options: StartOptions) -> Result<ExitCode, CliError> {
         log: log::to_stdout(),
     })
     .await?;
+    cloud.ses().tell(announce);
     greet(&cloud, &data);
     tokio::select! {
         () = &mut stopped => {}
@@ -61,7 +64,7 @@ pub(super) async fn run(options: StartOptions) -> Result<ExitCode, CliError> {
 
 /// Removes what the local cloud made, and nothing else that may be in the folder.
 fn forget(data: &std::path::Path) -> Result<(), CliError> {
-    for file in ["dynamodb.sqlite", "sqs.sqlite", "checkpoints.sqlite", "kms.json"] {
+    for file in ["dynamodb.sqlite", "sqs.sqlite", "checkpoints.sqlite", "kms.json", "mail.ndjson"] {
         for suffix in ["", "-wal", "-shm"] {
             match std::fs::remove_file(data.join(format!("{file}{suffix}"))) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(CliError::File(data.display().to_string(), error)),
@@ -70,6 +73,13 @@ fn forget(data: &std::path::Path) -> Result<(), CliError> {
         }
     }
     Ok(())
+}
+
+/// One line for a mail: what it is about, and the link or the code in it.
+fn announce(mail: &Mail) {
+    let text = mail.text.as_deref().unwrap_or_default();
+    let secret = text.lines().find(|line| !line.is_empty() && !line.contains(' ') && line.contains('_')).unwrap_or_default();
+    println!("Mail to {}: {} {secret}", mail.to.join(", "), mail.subject);
 }
 
 fn greet(cloud: &Cloud, data: &std::path::Path) {
@@ -88,6 +98,7 @@ fn greet(cloud: &Cloud, data: &std::path::Path) {
         println!("  {method:<6} {path:<40} {binary}");
     }
     println!("\nAWS services: {} (any AWS tool with --endpoint-url, access key \"{DEVELOPER_ACCESS_KEY}\")", cloud.endpoint_url());
+    println!("Mail: {}{MAIL_PAGE}", cloud.endpoint_url());
     println!("Data: {}\n", data.display());
     println!("Try:\n  curl -i {url}/api/v1/users -H 'content-type: application/json' \\");
     println!("    -d '{{\"username\": \"ada\", \"email\": \"ada@example.com\", \"password\": \"correct horse battery\"}}'\n");

@@ -10,7 +10,7 @@ use crate::{
     stack::{Stack, Table},
 };
 
-/// Everything that one call needs allowed. `service` is `dynamodb`, `sqs` or `kms`, and `request` the call's JSON body.
+/// Everything that one call needs allowed. `service` is `dynamodb`, `sqs`, `kms` or `ses`, and `request` the call's JSON body.
 ///
 /// An operation or a resource that is not known here needs its action allowed on `*`, so only a wide statement allows it.
 /// That holds for `kms:Decrypt` without a `KeyId`, too: functions always name the key.
@@ -18,6 +18,7 @@ pub fn accesses(stack: &Stack, service: &str, operation: &str, request: &Value) 
     match service {
         "dynamodb" => dynamodb(stack, operation, request),
         "sqs" => vec![access(format!("sqs:{}", operation.strip_suffix("Batch").unwrap_or(operation)), queue(stack, request))],
+        "ses" => vec![access(format!("ses:{operation}"), identity(stack, request))],
         "kms" => vec![access(format!("kms:{operation}"), key(stack, request))],
         _ => vec![access(format!("{service}:{operation}"), None)],
     }
@@ -33,6 +34,13 @@ fn queue(stack: &Stack, request: &Value) -> Option<String> {
         None => request["QueueName"].as_str()?,
     };
     Some(format!("arn:aws:sqs:{}:{ACCOUNT}:{name}", stack.region))
+}
+
+/// The identity of SES that a mail is from: the address, where both it and its domain could be one.
+fn identity(stack: &Stack, request: &Value) -> Option<String> {
+    let from = request["FromEmailAddress"].as_str()?;
+    let address = from.rsplit_once('<').map_or(from, |(_, address)| address.trim_end_matches('>'));
+    Some(format!("arn:aws:ses:{}:{ACCOUNT}:identity/{address}", stack.region))
 }
 
 fn key(stack: &Stack, request: &Value) -> Option<String> {

@@ -8,6 +8,7 @@ use quire_domain::{
     event::{Consumer, Event},
     id::{EventId, UserId},
     identity::ProviderName,
+    text::Email,
 };
 use secrecy::{SecretSlice, SecretString};
 
@@ -126,4 +127,21 @@ pub trait IdentityProviders: Send + Sync {
         handshake: &'a Handshake,
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Proved, ProviderError>>;
+/// A mail to one person, in two forms that say the same.
+#[derive(Debug)]
+pub struct Mail {
+    /// Where it goes.
+    pub to: Email,
+    /// What it is about, without a secret.
+    pub subject: &'static str,
+    /// As plain text.
+    pub text: SecretString,
+    /// As HTML.
+    pub html: SecretString,
+}
+
+/// Sends mail: SES.
+pub trait Mailer: Send + Sync {
+    /// Hands a mail over for delivery.
+    fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<(), PortError>>;
 }

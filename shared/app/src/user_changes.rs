@@ -99,6 +99,13 @@ impl UserChanges {
             }
             commit = moved(commit, Claim::Username(before.username.clone()), Claim::Username(after.username.clone()), id);
             commit = moved(commit, Claim::Email(before.email.clone()), Claim::Email(after.email.clone()), id);
+            if before.email != after.email {
+                let events = [
+                    EventData::EmailChanged { user_id: id, former: before.email.clone() },
+                    EventData::EmailVerificationRequested { email: after.email.clone() },
+                ];
+                commit = commit.emit(events).audit(Some(id), AuditData::EmailChanged {});
+            }
             if before.is_admin() != after.is_admin() {
                 let admins: Option<Admins> = self.store.get(Key::admins()).await?;
                 let changed = Admins::after(admins.as_ref(), &after)?;

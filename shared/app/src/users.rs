@@ -6,6 +6,7 @@ use quire_domain::{
     change::Change,
     error::Kind,
     id::UserId,
+    password_rules::{self, Known},
     policy::{self, Action, Principal, Role, Roles},
     text::{Bio, DisplayName, Email, Password, Username},
     user::{Credential, Registration, User, UserPatch},
@@ -51,7 +52,12 @@ impl Input for NewUser {
         let display_name = fields.optional("displayName", DisplayName::parse);
         let bio = fields.optional("bio", Bio::parse);
         let registration = Registration { username: username?, email: email?, display_name: display_name?, bio: bio? };
-        Some(Self { registration, password: password? })
+        let password = password?;
+        let Registration { username, email, display_name, bio: _ } = &registration;
+        if let Err(error) = password_rules::check(&password, Known { username, email, display_name: display_name.as_ref() }) {
+            return fields.refuse("password", &error.to_string());
+        }
+        Some(Self { registration, password })
     }
 }
 
@@ -152,6 +158,9 @@ pub struct UserView {
     /// Only for the account itself and for admins.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub email: Option<Email>,
+    /// Whether it has shown that the address is its own; stands beside the address.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub email_verified: Option<bool>,
     /// How it wants to be called.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub display_name: Option<DisplayName>,
@@ -176,7 +185,7 @@ impl UserView {
             id,
             username,
             email,
-            email_verified_at: _,
+            email_verified_at,
             second_factor_at: _,
             display_name,
             bio,
@@ -188,7 +197,8 @@ impl UserView {
             version,
         } = user;
         let email = policy::allows(principal, Action::SeeEmail, Some(id)).then_some(email);
-        Self { user_id: id, username, email, display_name, bio, is_active, roles, created_at, updated_at, version }
+        let email_verified = email.as_ref().map(|_| email_verified_at.is_some());
+        Self { user_id: id, username, email, email_verified, display_name, bio, is_active, roles, created_at, updated_at, version }
     }
 }
 

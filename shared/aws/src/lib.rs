@@ -3,6 +3,8 @@
 pub mod config;
 #[cfg(feature = "kms")]
 pub mod kms;
+#[cfg(feature = "ses")]
+pub mod ses;
 #[cfg(feature = "sqs")]
 pub mod sqs;
 pub mod start;

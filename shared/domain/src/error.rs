@@ -39,6 +39,10 @@ pub enum Kind {
     Comment,
     /// A way to react.
     Reaction,
+    /// A mailed token that verifies an e-mail address.
+    EmailVerification,
+    /// A mailed token that sets another password.
+    PasswordReset,
     /// A session.
     Session,
     /// An API token.

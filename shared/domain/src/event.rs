@@ -180,17 +180,20 @@ pub enum Consumer {
     ModerateComment,
     /// Puts a published post into the feeds of its author's followers.
     FanOutPost,
+    /// Mails people tokens that they asked for, and what was done to their accounts.
+    SendEmail,
 }
 
 impl Consumer {
     /// Every consumer.
-    pub const ALL: [Self; 2] = [Self::ModerateComment, Self::FanOutPost];
+    pub const ALL: [Self; 3] = [Self::ModerateComment, Self::FanOutPost, Self::SendEmail];
 
     /// Name of the function that consumes; its queue's URL is in the environment variable `MODERATE_COMMENT_QUEUE_URL`.
     pub fn name(self) -> &'static str {
         match self {
             Self::ModerateComment => "moderate-comment",
             Self::FanOutPost => "fan-out-post",
+            Self::SendEmail => "send-email",
         }
     }
 }
@@ -202,7 +205,6 @@ impl EventData {
             Self::CommentCreated { .. } | Self::CommentUpdated { .. } => &[Consumer::ModerateComment],
             Self::PostPublished { .. } => &[Consumer::FanOutPost],
             Self::UserRegistered { .. }
-            | Self::UserErasureRequested { .. }
             | Self::EmailVerificationRequested { .. }
             | Self::PasswordResetRequested { .. }
             | Self::PasswordChanged { .. }
@@ -210,7 +212,8 @@ impl EventData {
             | Self::SessionReused { .. }
             | Self::SecondFactorChanged { .. }
             | Self::ApiTokenCreated { .. }
-            | Self::IdentityLinked { .. }
+            | Self::IdentityLinked { .. } => &[Consumer::SendEmail],
+            Self::UserErasureRequested { .. }
             | Self::PostDrafted { .. }
             | Self::PostScheduled { .. }
             | Self::PostUpdated { .. }

@@ -17,6 +17,8 @@ pub mod id;
 pub mod identity;
 pub mod limits;
 pub mod moderation;
+pub mod one_time;
+pub mod password_rules;
 pub mod policy;
 pub mod post;
 pub mod rate;

@@ -16,6 +16,16 @@ pub const EMAIL_BYTES: usize = 254;
 pub const PASSWORD_MIN: usize = 10;
 /// Characters in a password, most (after NFC).
 pub const PASSWORD_MAX: usize = 256;
+/// Different characters in a password, least.
+pub const PASSWORD_DISTINCT_CHARS: usize = 5;
+/// Characters of a password besides what its account says of itself, least.
+pub const PASSWORD_OWN_CHARS: usize = 6;
+/// Seconds in which a mailed token verifies an e-mail address.
+pub const EMAIL_VERIFICATION_SECONDS: i64 = 30 * 60;
+/// Seconds in which a mailed token sets another password.
+pub const PASSWORD_RESET_SECONDS: i64 = 15 * 60;
+/// Seconds between two mails with tokens for one purpose to one account.
+pub const MAIL_SECONDS: i64 = 60;
 /// Characters in a post's title.
 pub const TITLE_CHARS: usize = 200;
 /// Bytes of UTF-8 in a post's content; a DynamoDB item holds 400 KB at most.

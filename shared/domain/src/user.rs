@@ -156,6 +156,14 @@ impl User {
         self.changed(Self { second_factor_at: since, ..self.clone() }, now)
     }
 
+    /// The account once somebody has shown that its address is theirs; the same if that is known.
+    ///
+    /// # Errors
+    /// [`Error::BeingErased`].
+    pub fn verify_email(&self, now: Timestamp) -> Result<Self> {
+        self.changed(Self { email_verified_at: self.email_verified_at.or(Some(now)), ..self.clone() }, now)
+    }
+
     /// Whether this is one of the admins: an account that is switched off is none, whatever its roles.
     pub fn is_admin(&self) -> bool {
         self.is_active && self.roles.contains(&Role::Admin)
@@ -356,6 +364,18 @@ mod tests {
         assert_eq!(ada.first_admin(Some(bob.id), None, later()).unwrap(), None);
         assert_eq!(ada.first_admin(None, None, later()).unwrap(), None);
         assert_eq!(switched_off(&ada).first_admin(Some(ada.id), None, later()).unwrap(), None);
+    }
+
+    #[test]
+    fn an_address_is_verified_until_it_changes() {
+        let ada = user(1, &[Role::Reader]);
+        assert_eq!(ada.access(true), Access::Unverified);
+        let verified = ada.verify_email(later()).unwrap();
+        assert_eq!((verified.email_verified_at, verified.version, verified.access(true)), (Some(later()), 2, Access::Full));
+        assert_eq!(verified.verify_email(Timestamp::from_millis(LATER + 1)).unwrap(), verified);
+        let patch = |email: &str| UserPatch { email: Some(Email::parse(email).unwrap()), ..UserPatch::default() };
+        assert_eq!(verified.edit(&verified, patch(ada.email.as_str()), later()).unwrap(), verified);
+        assert_eq!(verified.edit(&verified, patch("lovelace@example.com"), later()).unwrap().email_verified_at, None);
     }
 
     #[test]

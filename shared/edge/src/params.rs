@@ -9,6 +9,7 @@ use axum::{
 use quire_app::{
     Error,
     input::{self, Input},
+    one_time::{ResetToken, VerificationToken},
 };
 use quire_domain::{
     error::Kind,
@@ -68,6 +69,16 @@ impl PathId for ApiTokenId {
 impl PathId for ProviderName {
     const NAME: &'static str = "provider";
     const KIND: Kind = Kind::Provider;
+}
+
+impl PathId for VerificationToken {
+    const NAME: &'static str = "token";
+    const KIND: Kind = Kind::EmailVerification;
+}
+
+impl PathId for ResetToken {
+    const NAME: &'static str = "token";
+    const KIND: Kind = Kind::PasswordReset;
 }
 
 /// The account that follows, as `{followerId}`.

@@ -147,6 +147,12 @@ impl From<Error> for Problem {
             Error::NotFound(Kind::Post) => Self::new(StatusCode::NOT_FOUND, "post-not-found", "There is no such post"),
             Error::NotFound(Kind::Revision) => Self::new(StatusCode::NOT_FOUND, "revision-not-found", "There is no such revision"),
             Error::NotFound(Kind::Comment) => Self::new(StatusCode::NOT_FOUND, "comment-not-found", "There is no such comment"),
+            Error::NotFound(Kind::EmailVerification) => {
+                Self::new(StatusCode::NOT_FOUND, "email-verification-not-found", "There is no such verification, or none any more")
+            }
+            Error::NotFound(Kind::PasswordReset) => {
+                Self::new(StatusCode::NOT_FOUND, "password-reset-not-found", "There is no such password reset, or none any more")
+            }
             Error::NotFound(Kind::Reaction) => Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here"),
             Error::NotFound(Kind::Session) => Self::new(StatusCode::NOT_FOUND, "session-not-found", "There is no such session"),
             Error::NotFound(Kind::ApiToken) => Self::new(StatusCode::NOT_FOUND, "api-token-not-found", "There is no such API token"),

@@ -8,6 +8,7 @@ use quire_app::{
     follows::FollowView,
     identities::{IdentityView, NewIdentity, SignInView},
     page::PageView,
+    passwords::{NewPasswordReset, PasswordReplacement, PasswordReset},
     posts::{PostListItem, PostReplacement, PostView, RevisionListItem, RevisionView},
     reactions::ReactionView,
     second_factor_changes::{
@@ -16,6 +17,7 @@ use quire_app::{
     sessions::{NewSession, SessionRefresh, SessionSummaryView, SessionView},
     tags::TagView,
     users::{NewUser, RoleReplacement, UserReplacement, UserView},
+    verification::NewEmailVerification,
 };
 use quire_domain::post::Draft;
 use quire_proto::v1;
@@ -62,6 +64,10 @@ wire! {
     SessionView => "session", v1::Session;
     SessionRefresh => "session", v1::SessionRefresh;
     PageView<SessionSummaryView> => "page", v1::SessionPage;
+    NewEmailVerification => "emailVerification", v1::NewEmailVerification;
+    NewPasswordReset => "passwordReset", v1::NewPasswordReset;
+    PasswordReset => "passwordReset", v1::PasswordReset;
+    PasswordReplacement => "passwordReplacement", v1::PasswordReplacement;
     Draft => "post", v1::NewPost;
     PostReplacement => "post", v1::PostReplacement;
     PostView => "post", v1::Post;

@@ -32,7 +32,7 @@ fn cases() -> Vec<Case> {
     const TIME: &str = "2026-11-22T14:00:00.000Z";
     const LATER: &str = "2026-11-22T14:00:00.120Z";
     let user = json!({
-        "userId": "u1", "username": "ada", "email": "ada@example.org", "displayName": "Ada", "bio": "Writes ✍️", "isActive": true,
+        "userId": "u1", "username": "ada", "email": "ada@example.org", "emailVerified": true, "displayName": "Ada", "bio": "Writes ✍️", "isActive": true,
         "roles": ["reader", "author"], "createdAt": TIME, "updatedAt": LATER, "version": 3,
     });
     let summary = json!({
@@ -79,6 +79,10 @@ fn cases() -> Vec<Case> {
         case::<SessionRefresh>(json!({"refreshToken": "qrt_x"})),
         case::<SessionSummary>(session.clone()),
         page::<SessionPage>(session),
+        case::<NewEmailVerification>(json!({"email": "ada@example.org"})),
+        case::<NewPasswordReset>(json!({"email": "ada@example.org"})),
+        case::<PasswordReset>(json!({"password": "correct horse"})),
+        case::<PasswordReplacement>(json!({"currentPassword": "correct horse", "newPassword": "another horse"})),
         case::<Post>(and(&summary, json!({"content": "# Hello", "contentHtml": "<h1>Hello</h1>", "commentCount": 7, "reactions": [count, count]}))),
         case::<PostSummary>(summary.clone()),
         page::<PostPage>(summary),
@@ -298,7 +302,9 @@ fn secrets_are_not_in_debug_output() {
     let sign_in: NewSession = serde_json::from_value(json!({"username": "ada", "password": secret})).unwrap();
     let session: Session = serde_json::from_value(json!({"accessToken": secret, "refreshToken": secret})).unwrap();
     let refresh: SessionRefresh = serde_json::from_value(json!({"refreshToken": secret})).unwrap();
-    let output = format!("{user:?} {sign_in:?} {session:?} {refresh:?}");
+    let reset: PasswordReset = serde_json::from_value(json!({"password": secret})).unwrap();
+    let replacement: PasswordReplacement = serde_json::from_value(json!({"currentPassword": secret, "newPassword": secret})).unwrap();
+    let output = format!("{user:?} {sign_in:?} {session:?} {refresh:?} {reset:?} {replacement:?}");
     assert!(output.contains("ada") && !output.contains(secret), "{output}");
 }
 

@@ -13,6 +13,7 @@ use quire_domain::{
     follow::{FeedEntry, Follow},
     identity::{Identities, SignIn},
     limits,
+    one_time::OneTimeToken,
     post::{Post, Status, Tombstone},
     reaction::Reaction,
     revision::Revision,
@@ -110,6 +111,21 @@ impl Entity for Credential {
 
     fn version(&self) -> u64 {
         self.version
+    }
+}
+
+impl Entity for OneTimeToken {
+    fn key(&self) -> Key {
+        Key::one_time_token(self.user_id, self.purpose)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// It says that its event is done, as the marker of an effect does.
+    fn expires(&self) -> Option<Timestamp> {
+        Some(self.created_at.plus_seconds(limits::EFFECT_SECONDS))
     }
 }
 

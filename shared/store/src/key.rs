@@ -8,6 +8,7 @@ use quire_domain::{
     event::Consumer,
     id::{ApiTokenId, AuditId, CommentId, EventId, PostId, SessionId, UserId},
     identity::Identity,
+    one_time::Purpose,
     policy::Role,
     post::Status,
     rate::Caller,
@@ -79,6 +80,15 @@ impl Key {
     /// How an account proves itself.
     pub fn credential(id: UserId) -> Self {
         Self::new(format!("USER#{id}"), "CREDENTIAL")
+    }
+
+    /// The newest token that was mailed to an account for one purpose.
+    pub fn one_time_token(user: UserId, purpose: Purpose) -> Self {
+        let purpose = match purpose {
+            Purpose::EmailVerification => "EMAIL-VERIFICATION",
+            Purpose::PasswordReset => "PASSWORD-RESET",
+        };
+        Self::new(format!("USER#{user}"), purpose)
     }
 
     /// A session of an account.

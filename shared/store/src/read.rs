@@ -7,7 +7,13 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, KeysAndAttributes},
 };
 use futures::future::BoxFuture;
-use quire_domain::{Error, Timestamp, counts::PostCounts, event::Event, id::PostId, post::Post};
+use quire_domain::{
+    Error, Timestamp,
+    counts::PostCounts,
+    event::{Consumer, Event},
+    id::{EventId, PostId},
+    post::Post,
+};
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -189,6 +195,14 @@ impl Store {
             Some(AttributeValue::S(owner)) => Some(owner),
             _ => None,
         }))
+    }
+
+    /// Whether a consumer has done what an event asks.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn is_done(&self, consumer: Consumer, event: EventId) -> Result<bool, ReadError> {
+        Ok(self.get_item(Key::effect(consumer, event)).await?.is_some())
     }
 
     /// The outcome recorded under an idempotency key, unless it has expired.

@@ -72,6 +72,7 @@ impl World {
                     | "update-user"
                     | "delete-user"
                     | "replace-user-roles"
+                    | "replace-password"
                     | "create-second-factor"
                     | "confirm-second-factor"
                     | "remove-second-factor"
@@ -109,7 +110,7 @@ impl World {
             }
         };
         let path = thing.iter().fold(path.to_owned(), |path, (parameter, value)| path.replace(parameter, value));
-        (path.replace("{kind}", "like").replace("{provider}", "nobody"), thing)
+        (path.replace("{kind}", "like").replace("{provider}", "nobody").replace("{token}", "qev_"), thing)
     }
 
     /// Something of the owner's.
@@ -188,6 +189,10 @@ impl World {
             ("confirm-second-factor", _) => json!({"code": of_thing("<code>")}),
             ("remove-second-factor", _) => json!({"password": PASSWORD, "code": of_thing("<code>")}),
             ("link-identity", _) => json!({"provider": "nobody"}),
+            ("create-email-verification" | "create-password-reset", _) => json!({"email": format!("{name}@example.com")}),
+            // What counts is the token in the path, and no account helps who has none.
+            ("reset-password", _) => json!({"password": "another horse battery"}),
+            ("replace-password", _) => json!({"currentPassword": PASSWORD, "newPassword": "another horse battery"}),
             ("create-post" | "replace-post" | "update-post", _) => json!({"title": "New"}),
             ("create-comment" | "replace-comment" | "update-comment", _) => json!({"content": "New"}),
             ("replace-comment-status", _) => json!({"status": "rejected"}),

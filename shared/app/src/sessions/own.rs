@@ -102,7 +102,7 @@ impl OwnSessions {
     pub fn delete_all<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let me = own(call)?;
-            end_all(&self.store, call, me, me).await
+            end_all(&self.store, call, me, None).await
         })
     }
 }
@@ -111,19 +111,20 @@ fn own(call: &Call) -> Result<UserId> {
     policy::require(&call.principal, Action::ManageSessions, call.principal.user_id())
 }
 
-/// Ends every session of an account, by `actor`. Whatever a refresh does meanwhile, it is without effect: what ends is the session and not
+/// Ends every session of an account, by itself, but the one that is `kept`. Whatever a refresh does meanwhile, it is without effect: what ends is the session and not
 /// a version of it, and what a refresh changes must still be there.
-pub(crate) async fn end_all(store: &Store, call: &Call, actor: UserId, account: UserId) -> Result<()> {
+pub(crate) async fn end_all(store: &Store, call: &Call, account: UserId, kept: Option<SessionId>) -> Result<()> {
     let mut revoked = Some(AuditData::SessionRevoked { session_id: None });
     let mut attempts = 0;
     loop {
         let pages = Pages { partition: Key::user(account).pk, prefix: PREFIX, after: None, order: Order::Ascending, limit: TOGETHER };
         let page = store.page::<Session>(pages).await?;
-        if page.items.is_empty() {
+        let ended: Vec<_> = page.items.iter().filter(|session| Some(session.id) != kept).collect();
+        if ended.is_empty() {
             return Ok(());
         }
-        let commit = Commit::new(Some(actor), call.trace.clone(), call.now);
-        let commit = page.items.iter().fold(commit, Commit::end);
+        let commit = Commit::new(Some(account), call.trace.clone(), call.now);
+        let commit = ended.into_iter().fold(commit, Commit::end);
         let commit = revoked.iter().fold(commit, |commit, revoked| commit.audit(Some(account), revoked.clone()));
         if made(store.commit(commit).await)? {
             revoked = None;

@@ -7,6 +7,7 @@ use quire_domain::{
     Error, Result, Timestamp,
     audit::{AuditData, Refusal},
     id::UserId,
+    session::Session,
     text::{Email, Password, Username},
     user::{Credential, User},
 };
@@ -17,6 +18,7 @@ use super::{SessionView, Sessions, throttle::Throttle, wrong_password};
 use crate::{
     Call,
     call::Client,
+    change::made,
     input::{Fields, Input},
     password,
     second_factor::SecondFactors,
@@ -108,6 +110,7 @@ impl SignIn {
             // A wrong code leaves the try counted as a failure, as a wrong password does.
             let method = self.second_factors.prove(call, &user, input.code.as_ref()).await?;
             let session = self.sessions.begin(call, client, user, method).await?;
+            self.still_proved(call, &session, &credential, &input.password).await?;
             // The session is there. What follows makes the next sign-in better, and its failure this one no worse.
             self.throttle.succeeded(&attempt, call.now).await;
             self.rehash(call, &credential, &input.password).await;
@@ -139,6 +142,21 @@ impl SignIn {
         let id = id.unwrap_or_else(|| UserId::generate(Timestamp::from_millis(0)));
         let (user, credential) = self.sessions.store.get_both::<User, Credential>(Key::user(id), Key::credential(id)).await?;
         Ok((user.filter(|user| name.names(user)), credential))
+    }
+
+    /// Ends a session that has just begun if the account has another password by now. Whoever sets one ends the sessions after that: so
+    /// either they have found this one, or it is found here that the password is another.
+    async fn still_proved(&self, call: &Call, session: &SessionView, credential: &Credential, password: &Password) -> Result<()> {
+        let now: Option<Credential> = self.sessions.store.get(Key::credential(session.user_id)).await?;
+        // Hashed anew by another sign-in, it is the same password.
+        if now.is_some_and(|now| now.version == credential.version || password::matches(password, &now.password_hash)) {
+            return Ok(());
+        }
+        if let Some(session) = self.sessions.store.get::<Session>(Key::session(session.user_id, session.session_id)).await? {
+            let commit = Commit::new(None, call.trace.clone(), call.now).end(&session);
+            made(self.sessions.store.commit(commit).await)?;
+        }
+        Err(wrong_password())
     }
 
     /// Enters a failure into the audit trail.

@@ -1,0 +1,25 @@
+//! `POST /api/v1/password-resets`: has a token mailed that sets another password of an account, if there is one.
+//!
+//! Reads nothing, or the record of a repeated request. Writes `user.password-reset-requested`. Whether there is such an account is looked
+//! up by the worker that mails the token, so that the reply is the same for every address, and takes the same time.
+
+use std::process::ExitCode;
+
+use axum::{Router, extract::State, http::StatusCode, routing::post};
+use quire_app::passwords::{NewPasswordReset, Passwords};
+use quire_aws::{BoxError, Setup};
+use quire_edge::{Body, Public, Result, Route};
+
+fn main() -> ExitCode {
+    quire_edge::run(route)
+}
+
+fn route(setup: &Setup) -> Result<Route, BoxError> {
+    let router = Router::new().route("/api/v1/password-resets", post(handle)).with_state(Passwords::new(setup.store()?));
+    Ok(Route::public(router).with_rates(setup.rates()?))
+}
+
+async fn handle(State(passwords): State<Passwords>, Public(call): Public, Body(input): Body<NewPasswordReset>) -> Result<StatusCode> {
+    passwords.request_reset(&call, &input).await?;
+    Ok(StatusCode::ACCEPTED)
+}
