@@ -16,7 +16,8 @@ ITSELF = {"replace-user", "update-user", "delete-user", "replace-user-roles", "r
 DESTROY = {"delete-user", "delete-post", "delete-comment"}
 CHANGE = ITSELF | {"replace-post", "update-post", "replace-comment", "update-comment", "replace-comment-status"}
 # Fields and parameters whose rules no schema can say, so that a value of the right form may be refused.
-LISTS = ["list-users", "list-posts", "list-revisions", "list-comments", "list-moderation", "list-reactions", "list-followers", "list-following"]
+LISTS = ["list-users", "list-posts", "list-revisions", "list-comments", "list-moderation", "list-reactions", "list-followers", "list-following",
+         "list-api-tokens", "list-audit-events"]
 BEYOND_SCHEMAS = {
     # A cursor is opaque: only the list that gave it knows it.
     **{operation: {"/cursor"} for operation in [*LISTS, "get-feed", "list-tags", "list-sessions"]},
@@ -24,6 +25,8 @@ BEYOND_SCHEMAS = {
     "create-comment": {"/parentId"},
     # Many people use it, or it is too close to what the account says of itself.
     "register-user": {"/password"},
+    # Must be in the future.
+    "create-api-token": {"/expiresAt"},
     # Must be in the future and within a year, and depends on the status that the post has.
     "replace-post": {"/publishAt"},
     "update-post": {"/publishAt"},

@@ -49,7 +49,7 @@ const COSTS: &[(&str, &str, &str)] = &[
     ("confirm-second-factor", "", "UpdateItem 1, UpdateItem 1, BatchGetItem 2, TransactWriteItems 16"),
     ("get-second-factor", "", "GetItem 1"),
     ("create-session", "with a code", "UpdateItem 1, GetItem 1, BatchGetItem 2, UpdateItem 1, GetItem 1, TransactWriteItems 2, Query 1, TransactWriteItems 2"),
-    ("remove-second-factor", "", "UpdateItem 1, UpdateItem 1, BatchGetItem 3, TransactWriteItems 16"),
+    ("remove-second-factor", "with a recovery code", "UpdateItem 1, UpdateItem 1, BatchGetItem 3, TransactWriteItems 20"),
     ("list-audit-events", "", "Query 1"),
     ("list-audit-events", "about an account", "Query 1"),
     ("begin-sign-in", "", "TransactWriteItems 2"),
@@ -284,7 +284,7 @@ async fn identity(meter: &mut Meter, root: &Person, ada: &Person) {
     let session = json!({"username": "ada", "password": PASSWORD, "code": code(1)});
     meter.send("create-session", "with a code", None, &[], &session).await;
     let removal = json!({"password": PASSWORD, "code": codes["recoveryCodes"][0]});
-    meter.send("remove-second-factor", "", Some(ada), &[&ada.id], &removal).await;
+    meter.send("remove-second-factor", "with a recovery code", Some(ada), &[&ada.id], &removal).await;
     meter.send("list-audit-events", "", Some(root), &["?limit=1"], &Value::Null).await;
     meter.send("list-audit-events", "about an account", Some(root), &[&format!("?subject={}", ada.id)], &Value::Null).await;
 }

@@ -113,6 +113,11 @@ async fn a_second_factor_is_shown_once_confirmed_by_a_code_and_then_signing_in_t
     }
     assert_eq!(trail(&quire, &ada).await, ["session.refused", "session.refused", "session.refused", "second-factor.enabled"]);
 
+    set(&quire, account(&ada), "isActive", Some(AttributeValue::Bool(false))).await;
+    for code in [None, Some("000000"), Some(codes[0].as_str().expect("a text"))] {
+        sign_in(&quire, "ada", code).await.expect_problem(401, "wrong-password");
+    }
+
     let (items, logs) = (format!("{:?}", quire.items().await), quire.logs().concat());
     let recovery: Vec<_> = codes.iter().map(text).collect();
     for hidden in [secret.as_str(), uri.as_str(), &recovery[0], &recovery[0].replace('-', "")] {

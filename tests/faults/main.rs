@@ -2,6 +2,7 @@
 
 mod aws;
 mod events;
+mod factors;
 mod moderation;
 mod outbox;
 mod permissions;

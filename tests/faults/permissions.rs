@@ -22,10 +22,12 @@ async fn a_call_outside_the_statements_of_a_function_is_denied() {
     let partition = |pk: &str| json!({"TableName": table, "KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": pk}}});
     let message = json!({"QueueUrl": quire.queue_url("ModerateCommentQueue"), "MessageBody": "{}"});
     let other_queue = json!({"QueueUrl": quire.queue_url("ModerateCommentDeadLetters"), "MessageBody": "{}"});
-    let key = quire.cloud().stack().keys.values().next().map(|key| key.arn.clone()).expect("the template has a key");
+    let key = |logical_id: &str| quire.cloud().stack().keys[logical_id].arn.clone();
     let both = json!({"TransactItems": [{"Put": write("POST#1")}, {"Put": write("USER#1")}]});
     let many = json!({"RequestItems": {&table: [{"DeleteRequest": {"Key": read("POST#1")["Key"]}}]}});
-    let pair = json!({"KeyId": key, "KeyPairSpec": "ECC_NIST_P256"});
+    let pair = json!({"KeyId": key("SigningKey"), "KeyPairSpec": "ECC_NIST_P256"});
+    let secret = |logical_id: &str| json!({"KeyId": key(logical_id), "Plaintext": "aGk="});
+    let sealed = |logical_id: &str| json!({"KeyId": key(logical_id), "CiphertextBlob": "aGk="});
     let cases = [
         ("GetPost", READ, read("SLUG#1"), true),
         ("GetPost", READ, read("POST#1"), false),
@@ -42,6 +44,21 @@ async fn a_call_outside_the_statements_of_a_function_is_denied() {
         ("GetPost", SEND, message.clone(), false),
         ("GetPost", "TrentService.GenerateDataKeyPairWithoutPlaintext", pair.clone(), false),
         ("CreateSession", "TrentService.GenerateDataKeyPairWithoutPlaintext", pair, true),
+        ("CreateSecondFactor", "TrentService.Encrypt", secret("SecondFactorKey"), true),
+        ("CreateSecondFactor", "TrentService.Encrypt", secret("SigningKey"), false),
+        ("CreateSecondFactor", "TrentService.Decrypt", sealed("SecondFactorKey"), false),
+        ("ConfirmSecondFactor", "TrentService.Encrypt", secret("SecondFactorKey"), false),
+        ("ConfirmSecondFactor", "TrentService.Decrypt", sealed("SigningKey"), false),
+        ("CreateAccessToken", "TrentService.Decrypt", sealed("SecondFactorKey"), false),
+        ("GetUser", READ, read("SECOND-FACTOR#1"), false),
+        ("CreateSecondFactor", WRITE, write("USER#1"), false),
+        ("ListApiTokens", QUERY, partition("API-TOKENS#1"), true),
+        ("ListApiTokens", QUERY, partition("USER#1"), false),
+        ("DeleteApiToken", WRITE, write("API-TOKENS#1"), false),
+        ("ListAuditEvents", QUERY, partition("AUDIT#2026-11"), true),
+        ("ListAuditEvents", WRITE, write("AUDIT#2026-11"), false),
+        ("UpdateUser", QUERY, partition("AUDIT#2026-11"), false),
+        ("UpdateUser", DELETE, read("AUDIT#2026-11"), false),
         ("CreatePost", WRITE, write("POST#1"), true),
         ("ListUsers", QUERY, partition("USERS"), true),
         ("ListUsers", QUERY, partition("USERS#ROLE#admin"), true),

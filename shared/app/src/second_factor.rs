@@ -58,7 +58,8 @@ impl SecondFactors {
     /// The second step of signing in, once the password is right: how the account was proved. A code is used up before anything is done
     /// with it, so that whatever fails later, none works twice.
     pub(crate) async fn prove(&self, call: &Call, user: &User, code: Option<&SecretString>) -> Result<SignInMethod> {
-        if user.second_factor_at.is_none() {
+        // One that is not active is refused afterwards as if it did not exist: nothing tells here that it does.
+        if user.second_factor_at.is_none() || !user.is_active {
             return Ok(SignInMethod::Password);
         }
         let code = code.ok_or(Error::Unauthenticated(Credentials::SecondFactorRequired))?;
