@@ -127,6 +127,8 @@ pub trait IdentityProviders: Send + Sync {
         handshake: &'a Handshake,
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Proved, ProviderError>>;
+}
+
 /// A mail to one person, in two forms that say the same.
 #[derive(Debug)]
 pub struct Mail {
