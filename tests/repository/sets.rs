@@ -99,6 +99,43 @@ fn the_docs_name_every_problem() {
     }
 }
 
+/// The requirements of docs/security.md, each with tests or the reason why there is none.
+#[test]
+fn every_test_that_the_docs_name_exists() {
+    let security = doc("security.md");
+    let requirements = security.split("## Requirements").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("the requirements");
+    let rows: Vec<_> = requirements.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() > 30, "{}", rows.len());
+    let tests = tests();
+    for row in rows {
+        let shown = row.trim_matches(['|', ' ']).rsplit(" | ").next().expect("a column");
+        let named: Vec<_> = shown.split('`').skip(1).step_by(2).filter(|name| name.contains('_')).collect();
+        assert!(!named.is_empty() || shown.starts_with("Waived: "), "{row}: a test or a reason");
+        for name in named {
+            assert!(tests.contains(name), "docs/security.md names a test that does not exist: {name}");
+        }
+    }
+}
+
+/// The names of all tests in Rust.
+fn tests() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut folders: Vec<_> = ["tests", "shared", "local", "functions"].map(|folder| root().join(folder)).into();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+            if entry.is_dir() && entry.file_name().is_some_and(|name| name != "node_modules") {
+                folders.push(entry);
+            } else if entry.extension().is_some_and(|extension| extension == "rs") {
+                let source = fs::read_to_string(entry).expect("a source");
+                for after in source.split("test]").skip(1).chain(source.split("test(").skip(1)) {
+                    names.extend(after.split("fn ").nth(1).and_then(|rest| Some(rest.split_once('(')?.0.to_owned())));
+                }
+            }
+        }
+    }
+    names
+}
+
 /// Texts of these files that look like names of problems and are none.
 const HEADERS: [&str; 4] = ["accept-patch", "x-correlation-id", "no-store", "no-referrer"];
 

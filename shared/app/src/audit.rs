@@ -177,6 +177,7 @@ mod tests {
             AuditData::PasswordChanged {},
             AuditData::ErasureRequested {},
             AuditData::IdentityLinked { provider: "google".into() },
+            AuditData::IdentityUnlinked { provider: "google".into() },
             AuditData::ApiTokenCreated { token_id, scopes: [Scope::PostsWrite].into() },
             AuditData::ApiTokenRevoked { token_id },
             AuditData::SecondFactorEnabled {},

@@ -25,8 +25,8 @@ use crate::{
 
 /// Digits of a code by time.
 const DIGITS: usize = 6;
-/// Random bytes of a recovery code.
-const RECOVERY_BYTES: usize = 10;
+/// Random bytes of a recovery code: more than 112 bits, so that a plain hash is enough (ASVS 5.0, 6.5.2).
+const RECOVERY_BYTES: usize = 15;
 /// Hexadecimal digits of a recovery code between two hyphens.
 const GROUP: usize = 5;
 
@@ -140,7 +140,7 @@ pub(crate) fn recovery_code(user: UserId) -> Result<(SecretString, String)> {
     let mut bytes = Zeroizing::new([0; RECOVERY_BYTES]);
     getrandom::fill(bytes.as_mut_slice()).map_err(|error| Error::internal("making a recovery code", error))?;
     let digits = Zeroizing::new(hex::encode(bytes.as_slice()));
-    let mut text = String::with_capacity(2 * RECOVERY_BYTES + 3);
+    let mut text = String::with_capacity(2 * RECOVERY_BYTES + 5);
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && index % GROUP == 0 {
             text.push('-');
@@ -175,15 +175,15 @@ mod tests {
         let user = UserId::generate(Timestamp::from_millis(1));
         let (code, hash) = recovery_code(user).unwrap();
         let code = code.expose_secret();
-        assert_eq!((code.len(), code.matches('-').count()), (23, 3), "{code}");
+        assert_eq!((code.len(), code.matches('-').count()), (35, 5), "{code}");
         for typed in [code.to_owned(), code.replace('-', ""), code.to_uppercase(), format!(" {code} ")] {
             let Some(Code::Recovery(bytes)) = Code::parse(&typed) else { panic!("{typed}") };
             assert_eq!(recovery_hash(user, &bytes), hash);
             assert_ne!(recovery_hash(UserId::generate(Timestamp::from_millis(2)), &bytes), hash, "it is of one account");
         }
         assert!(matches!(Code::parse(" 012345 "), Some(Code::ByTime("012345"))));
-        let zeros = "0".repeat(21);
-        for wrong in ["", "12345", "1234567", "12345a", "١٢٣٤٥٦", "-", &code[..22], &zeros, "gggggggggggggggggggg"] {
+        let zeros = "0".repeat(31);
+        for wrong in ["", "12345", "1234567", "12345a", "١٢٣٤٥٦", "-", &code[..34], &zeros, "gggggggggggggggggggggggggggggg"] {
             assert!(Code::parse(wrong).is_none(), "{wrong}");
         }
     }

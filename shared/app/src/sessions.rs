@@ -30,6 +30,7 @@ use crate::{
     tokens::{Issuer, TokenIssuer},
 };
 
+pub(crate) use own::end_all;
 pub use own::{OwnSessions, SessionSummaryView};
 use refresh::Halves;
 pub use refresh::SessionRefresh;

@@ -140,7 +140,7 @@ pub enum Refusal {
 
 impl AuditData {
     /// Every name.
-    pub const NAMES: [&'static str; 17] = [
+    pub const NAMES: [&'static str; 18] = [
         "session.created",
         "session.refused",
         "session.revoked",
@@ -152,6 +152,7 @@ impl AuditData {
         "user.password-changed",
         "user.erasure-requested",
         "identity.linked",
+        "identity.unlinked",
         "api-token.created",
         "api-token.revoked",
         "second-factor.enabled",
