@@ -83,7 +83,7 @@ async fn run(options: &Options) -> Result<()> {
     if let Some(Command::Pages { posts }) = options.command {
         return pages::run(posts).await;
     }
-    let binaries = build().await?;
+    let binaries = build(options).await?;
     let data = tempfile::tempdir()?;
     if let Some(Command::SignIn { tries }) = options.command {
         let cloud = start(&data.path().join("sign-in"), &binaries, false).await?;
@@ -108,13 +108,14 @@ async fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Builds the functions and hello world in the profile of this program, and tells where they are.
-async fn build() -> Result<BTreeMap<String, PathBuf>> {
+/// Builds the functions that are measured and hello world in the profile of this program, and tells where they are.
+async fn build(options: &Options) -> Result<BTreeMap<String, PathBuf>> {
     if cfg!(debug_assertions) {
         eprintln!("warning: these are debug binaries; measure with `cargo run --release -p quire-bench`");
     }
     let template = quire_local::template::load(&Path::new(ROOT).join("template.yaml"), &source())?;
-    let mut names: Vec<_> = template.functions.into_values().map(|function| function.binary).collect();
+    let is_measured = |name: &String| events::MEASURED.contains(&name.as_str()) || options.only.contains(name);
+    let mut names: Vec<_> = template.functions.into_values().map(|function| function.binary).filter(is_measured).collect();
     names.push(HELLO.to_owned());
     let mut command = tokio::process::Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // The whole workspace decides the features of dependencies, as it does in `cargo run` and in the tests.

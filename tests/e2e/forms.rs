@@ -32,6 +32,8 @@ async fn an_entity_and_a_page_agree_in_all_forms_and_have_tags_of_their_own() {
         }
     }
     assert!(xml.contains("<title>&lt;Tom &amp; "), "{xml}");
+    let places: Vec<_> = post.as_object().expect("an object").keys().filter_map(|name| xml.find(&format!("<{name}>"))).collect();
+    assert!(places.len() > 5 && places.is_sorted(), "the forms have their members in one order: {xml}");
     let as_message = get(&quire, &path, "application/x-protobuf").await;
     assert_eq!((as_message.status.as_u16(), as_message.header("content-type")), (200, Some("application/x-protobuf")));
     let message = quire_proto::decode::<quire_proto::v1::Post>(&as_message.body).expect("a message");

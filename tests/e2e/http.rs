@@ -235,3 +235,52 @@ async fn an_idempotency_key_is_one_text_of_visible_characters() {
     send(quire.request(Method::POST, "/api/v1/users").header("idempotency-key", longest).json(&registration())).await.expect(201);
     quire.stop().await;
 }
+
+#[tokio::test]
+async fn head_is_answered_as_get_without_the_body() {
+    let quire = Quire::start().await;
+    let ada = quire.person("ada").await;
+    let post = format!("/api/v1/posts/{}", quire.published_post(&ada, "T").await);
+    let missing = format!("/api/v1/posts/{NOBODY}");
+    for path in [&post, "/api/v1/posts?limit=1", "/.well-known/jwks.json", "/openapi.json", "/docs", &missing] {
+        let (get, head) = (quire.get(path).await, send(quire.request(Method::HEAD, path)).await);
+        assert!(head.body.is_empty() && !get.body.is_empty(), "{path}");
+        assert_eq!(head.status, get.status, "{path}");
+        assert_eq!(head.header("content-length"), Some(get.body.len().to_string().as_str()), "{path}");
+        for header in ["content-type", "etag", "cache-control", "vary", "link"] {
+            assert_eq!(head.header(header), get.header(header), "{path} {header}");
+        }
+    }
+    let tag = quire.get(&post).await.header("etag").expect("a tag").to_owned();
+    let known = send(quire.request(Method::HEAD, &post).header("if-none-match", tag)).await;
+    assert_eq!((known.status.as_u16(), known.header("content-type")), (304, None));
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn who_prefers_a_minimal_reply_to_a_change_gets_the_tag_alone() {
+    let quire = Quire::start().await;
+    let ada = quire.person("ada").await;
+    let post = format!("/api/v1/posts/{}", quire.published_post(&ada, "T").await);
+    let change = async |prefer: &str, title: &str| {
+        let request = quire.request(Method::PATCH, &post).bearer_auth(&ada.token).header("prefer", prefer);
+        send(request.json(&json!({"title": title}))).await
+    };
+    for (count, prefer) in ["return=minimal", "respond-async, Return=\"minimal\"; x=1", "return=minimal, return=representation"].iter().enumerate() {
+        let title = format!("T{count}");
+        let reply = change(prefer, &title).await;
+        assert_eq!((reply.status.as_u16(), reply.body.len()), (204, 0), "{prefer}");
+        assert_eq!((reply.header("preference-applied"), reply.header("content-type")), (Some("return=minimal"), None));
+        let now = quire.get(&post).await;
+        assert_eq!((&now.json()["title"], now.header("etag")), (&json!(title), reply.header("etag")), "{prefer}");
+    }
+    for prefer in ["return=representation", "return=representation, return=minimal", "minimal", "return", "x-return=minimal", "handling=strict"] {
+        assert_eq!(change(prefer, "T").await.expect(200)["title"], "T", "{prefer}");
+    }
+    let wrong = change("return=minimal", "").await;
+    wrong.expect_problem(422, "invalid-input");
+    assert!(wrong.header("preference-applied").is_none());
+    let read = send(quire.request(Method::GET, &post).header("prefer", "return=minimal")).await;
+    assert_eq!(read.expect(200)["title"], "T");
+    quire.stop().await;
+}

@@ -126,18 +126,39 @@ impl Wanted {
         self.settle(response)
     }
 
-    /// No body for a client that has it, and none for `HEAD`.
+    /// No body for a client that has it, and none for one that asks for none.
     fn settle(&self, mut response: Response) -> Response {
         let tag = response.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
         let is_known = self.reads(&response) && tag.is_some_and(|tag| is_known(&self.headers, tag));
+        let is_unwanted = self.changes(&response) && tag.is_some() && self.prefers_minimal();
         if is_known {
-            response.headers_mut().remove(header::CONTENT_TYPE);
             *response.status_mut() = StatusCode::NOT_MODIFIED;
         }
-        if is_known || self.method == Method::HEAD {
+        if is_unwanted {
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            response.headers_mut().insert("preference-applied", HeaderValue::from_static("return=minimal"));
+        }
+        if is_known || is_unwanted {
+            response.headers_mut().remove(header::CONTENT_TYPE);
             *response.body_mut() = Body::empty();
         }
         response
+    }
+
+    fn changes(&self, response: &Response) -> bool {
+        matches!(self.method, Method::PUT | Method::PATCH) && response.status() == StatusCode::OK
+    }
+
+    /// Whether the client has no use for the thing that it changed: `Prefer: return=minimal` (RFC 7240, section 4.2). The first of several
+    /// counts.
+    fn prefers_minimal(&self) -> bool {
+        let values = self.headers.get_all("prefer").into_iter().filter_map(|value| value.to_str().ok());
+        let mut preferences = values.flat_map(|value| value.split(',')).map(|preference| preference.split(';').next().unwrap_or_default());
+        let wanted = preferences.find_map(|preference| {
+            let (name, value) = preference.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("return").then(|| value.trim().trim_matches('"'))
+        });
+        wanted == Some("minimal")
     }
 
     fn reads(&self, response: &Response) -> bool {
