@@ -117,7 +117,7 @@ async fn build(options: &Options) -> Result<BTreeMap<String, PathBuf>> {
     let is_measured = |name: &String| events::MEASURED.contains(&name.as_str()) || options.only.contains(name);
     let mut names: Vec<_> = template.functions.into_values().map(|function| function.binary).filter(is_measured).collect();
     names.push(HELLO.to_owned());
-    let mut command = tokio::process::Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = quire_local::cargo::command();
     // The whole workspace decides the features of dependencies, as it does in `cargo run` and in the tests.
     command.args(["build", "--workspace"]).args(if cfg!(debug_assertions) { &[][..] } else { &["--release"] });
     command.args(names.iter().flat_map(|name| ["--bin", name])).current_dir(ROOT).stdin(Stdio::null());

@@ -86,15 +86,28 @@ async fn targets(workspace: &Path) -> Result<BTreeSet<String>, BuildError> {
     Ok(names.collect())
 }
 
+/// The Cargo that runs this program, or else that of the path, without what it has told this program of its package: a build script that
+/// looks at such variables (that of `ring` does) would run again whenever they differ from those of the build before, and all that depends on it
+/// would be built again.
+pub fn command() -> Command {
+    let mut command = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 /// Runs Cargo to its end: the lines of its output, the text that it prints for people, and whether it succeeded.
 async fn run<'a>(
     workspace: &Path,
     args: impl IntoIterator<Item = &'a str>,
     progress: &impl Fn(&str),
 ) -> Result<(Vec<String>, String, bool), BuildError> {
-    let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let mut command = command();
+    let cargo = command.as_std().get_program().to_string_lossy().into_owned();
     let failed = |source| BuildError::Cargo { cargo: cargo.clone(), source };
-    let mut command = Command::new(&cargo);
     command.args(args).current_dir(workspace).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.kill_on_drop(true).spawn().map_err(failed)?;
     let (output, errors) = (child.stdout.take(), child.stderr.take());
