@@ -3,13 +3,13 @@
 pub(crate) mod provider;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use quire_tests::{Person, Quire, Reply, send, text};
+use quire_tests::{PASSWORD, Person, Quire, Reply, send, text};
 use reqwest::{Client, Method, RequestBuilder, Url, header, redirect::Policy};
 use serde_json::{Value, json};
 
 use crate::{
     forge::{KID, decode, encode, now},
-    is_time,
+    is_time, second_factor,
 };
 use provider::{Certified, Impostor};
 
@@ -358,5 +358,21 @@ async fn a_provider_that_is_down_is_said_to_be_and_left_alone() {
     impostor.is_down(false);
     let quire = impostor.known_to(quire).await;
     come_back(&quire, "impostor", &query, Some(&begun.cookie)).await.expect(201);
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn an_account_with_a_second_factor_does_not_sign_in_at_a_provider() {
+    let certified = Certified::start().await;
+    let quire = quire(&[("certified", &certified.issuer)]).await;
+    let ada = quire.person("ada").await;
+    let begun = begin_link(&quire, &ada, "certified").await;
+    let back = certified.visit(begun.url.clone(), Some("ada")).await;
+    come_back(&quire, "certified", back.query().unwrap_or_default(), Some(&begun.cookie)).await.expect(200);
+    sign_in(&quire, &certified, "ada").await.expect(201);
+    let (secret, _) = second_factor::enrol(&quire, &ada).await;
+    sign_in(&quire, &certified, "ada").await.expect_problem(401, "second-factor-required");
+    let credentials = json!({"username": "ada", "password": PASSWORD, "code": second_factor::code(&secret, 0)});
+    quire.post("/api/v1/sessions", &credentials).await.expect(201);
     quire.stop().await;
 }

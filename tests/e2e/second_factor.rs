@@ -51,7 +51,7 @@ async fn start(quire: &Quire, person: &Person) -> Value {
 }
 
 /// Turns the second factor on with the code of the step before this one, so that those of this one and the next are left.
-async fn enrol(quire: &Quire, person: &Person) -> (String, Vec<String>) {
+pub(crate) async fn enrol(quire: &Quire, person: &Person) -> (String, Vec<String>) {
     early().await;
     let secret = text(&start(quire, person).await["secret"]);
     let confirmed = quire.put_as(person, &path(person), &json!({"code": code(&secret, -1)})).await.expect(200);
@@ -111,7 +111,7 @@ async fn a_second_factor_is_shown_once_confirmed_by_a_code_and_then_signing_in_t
     for _ in 0..2 {
         sign_in(&quire, "ada", Some(&now_code)).await.expect_problem(401, "wrong-code");
     }
-    assert_eq!(trail(&quire, &ada).await, ["session.refused", "session.refused", "session.refused", "second-factor.enabled"]);
+    assert_eq!(trail(&quire, &ada).await, ["session.refused", "session.refused", "session.refused", "session.refused", "second-factor.enabled"]);
 
     set(&quire, account(&ada), "isActive", Some(AttributeValue::Bool(false))).await;
     for code in [None, Some("000000"), Some(codes[0].as_str().expect("a text"))] {
@@ -188,7 +188,9 @@ async fn codes_and_passwords_are_tried_five_times_a_minute() {
     let (secret, _) = enrol(&quire, &ada).await;
     eventually(|| async { (now() % 60 < 15).then_some(()) }).await;
     let wrong = wrong_code(&secret);
-    let replies = join_all((0..20).map(|_| sign_in(&quire, "ada", Some(&wrong)))).await;
+    let removal = format!("{}/removal", path(&ada));
+    let attempt = json!({"password": PASSWORD, "code": wrong});
+    let replies = join_all((0..20).map(|_| quire.post_as(&ada, &removal, &attempt))).await;
     let (tried, refused): (Vec<_>, Vec<_>) = replies.iter().partition(|reply| reply.status == 401);
     assert_eq!((tried.len(), refused.len()), (5, 15), "many at once are counted too");
     tried.iter().for_each(|reply| drop(reply.expect_problem(401, "wrong-code")));
@@ -198,7 +200,6 @@ async fn codes_and_passwords_are_tried_five_times_a_minute() {
         assert!((1..=60).contains(&wait), "{wait}");
     }
     sign_in(&quire, "ada", Some(&code(&secret, 0))).await.expect_problem(429, "too-many-tries");
-    let removal = format!("{}/removal", path(&ada));
     let both = json!({"password": PASSWORD, "code": code(&secret, 0)});
     quire.post_as(&ada, &removal, &both).await.expect_problem(429, "too-many-tries");
     quire.post_as(&ada, &path(&ada), &json!({"password": "wrong"})).await.expect_problem(429, "too-many-tries");
@@ -210,6 +211,26 @@ async fn codes_and_passwords_are_tried_five_times_a_minute() {
     forget_tries(&quire, &ada).await;
     sign_in(&quire, "ada", Some(&code(&secret, 1))).await.expect(201);
     quire.stop().await;
+}
+
+#[tokio::test]
+async fn a_wrong_code_is_a_failure_to_sign_in() {
+    let quire = Quire::start().await;
+    let ada = quire.person("ada").await;
+    let (secret, _) = enrol(&quire, &ada).await;
+    // Each failure after the fifth makes the next try wait twice as long, so that one soon comes too early.
+    for count in 0..12 {
+        let reply = sign_in(&quire, "ada", Some(&wrong_code(&secret))).await;
+        forget_tries(&quire, &ada).await;
+        if reply.status != 401 {
+            assert!(count >= 5, "five failures cost nothing");
+            reply.expect_problem(429, "too-many-attempts");
+            quire.stop().await;
+            return;
+        }
+        reply.expect_problem(401, "wrong-code");
+    }
+    panic!("wrong codes make nobody wait");
 }
 
 #[tokio::test]

@@ -162,7 +162,7 @@ impl Wanted {
     }
 
     fn reads(&self, response: &Response) -> bool {
-        matches!(self.method, Method::GET | Method::HEAD) && response.status() == StatusCode::OK
+        self.method == Method::GET && response.status() == StatusCode::OK
     }
 
     fn fill(&self, response: &mut Response, body: Vec<u8>, is_problem: bool) {

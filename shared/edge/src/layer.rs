@@ -5,7 +5,7 @@ use std::{any::Any, time::Instant};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
@@ -49,17 +49,12 @@ pub(crate) enum Negotiation {
 }
 
 /// Writes down what the handler replies, in the form that the client accepts. One that accepts none is told before anything happens.
-async fn negotiate(State(negotiation): State<Negotiation>, mut request: Request, next: Next) -> Response {
+async fn negotiate(State(negotiation): State<Negotiation>, request: Request, next: Next) -> Response {
     let accepted = match negotiation {
         Negotiation::ByClient => Format::accepted(request.headers()),
         Negotiation::Fixed => Some(Format::Json),
     };
     let wanted = Wanted::new(accepted.unwrap_or(Format::Json), request.method(), request.headers());
-    // The reply is that of GET (RFC 9110, section 9.3.2). The gateway tells its length and leaves the body out; it could tell no length of a
-    // body that is gone.
-    if request.method() == Method::HEAD {
-        *request.method_mut() = Method::GET;
-    }
     let response = if accepted.is_some() { next.run(request).await } else { Problem::not_acceptable().into_response() };
     wanted.finish(response)
 }

@@ -17,8 +17,8 @@ pub mod wire;
 
 use std::process::ExitCode;
 
-use axum::{Extension, Router};
-use lambda_http::tower::util::MapRequest;
+use axum::{Extension, Router, http::Method};
+use lambda_http::{Request, tower::util::MapRequest};
 use quire_app::{rates::Rates, tokens::Tokens};
 use quire_aws::{BoxError, Setup};
 
@@ -74,6 +74,15 @@ pub fn run(start: fn(&Setup) -> Result<Route, BoxError>) -> ExitCode {
         if let Some(rates) = rates {
             router = router.layer(Extension(rates));
         }
-        lambda_http::run(MapRequest::new(layer::around(router, negotiation), path::restore)).await
+        lambda_http::run(MapRequest::new(layer::around(router, negotiation), |request| as_get(path::restore(request)))).await
     })
+}
+
+/// The reply to HEAD is that to GET (RFC 9110, section 9.3.2). The gateway tells its length and leaves the body out; it could not tell the
+/// length of a body that is gone, and the router would take it away.
+fn as_get(mut request: Request) -> Request {
+    if request.method() == Method::HEAD {
+        *request.method_mut() = Method::GET;
+    }
+    request
 }
