@@ -78,9 +78,12 @@ async fn a_provider_that_fails_is_left_alone_until_it_answers_again() {
     assert_eq!(asked.load(Ordering::SeqCst), 8, "for an hour");
 }
 
+/// Status and body for the n-th request to a path.
+type Replies = fn(usize, &str) -> (u16, String);
+
 #[tokio::test]
 async fn redirects_long_replies_and_other_addresses_are_no_answers() {
-    let replies: [fn(usize, &str) -> (u16, String); 5] = [
+    let replies: [Replies; 5] = [
         |_, path| if path == "/elsewhere" { published("") } else { (302, String::new()) },
         |_, _| (200, " ".repeat(limits_exceeded()) + &metadata("{own}/authorize")),
         |_, _| (200, metadata("{own}/authorize").replace("\"{own}\"", "\"https://other.example.com\"")),
