@@ -47,7 +47,7 @@ impl LocalCloud {
     pub(crate) async fn start(data: &Path) -> Self {
         let cargo = tempfile::tempdir().expect("a temporary folder");
         let mut command = quire(cargo.path()).await;
-        command.args(["--port", "0", "--data"]).arg(data).current_dir(root());
+        command.args(["--parameter", "RequireVerifiedEmail=false", "--port", "0", "--data"]).arg(data).current_dir(root());
         Self::spawn(command, cargo).await
     }
 
