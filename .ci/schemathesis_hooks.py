@@ -5,7 +5,7 @@ import os
 import re
 
 import schemathesis
-from schemathesis.openapi.checks import RejectedPositiveData, UseAfterFree
+from schemathesis.openapi.checks import RejectedPositiveData, UnsupportedMethodResponse, UseAfterFree
 
 THINGS = json.loads(os.environ["QUIRE_THINGS"])
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -62,6 +62,12 @@ def before_call(context, case, kwargs):
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
     """Whether a failure counts: what a contract of schemas cannot say is no defect."""
+    if response.status_code == 431:
+        # The gateway's own reply to an address that is too long; no function has seen the request.
+        return "x-correlation-id" in response.headers
+    if isinstance(failure, UnsupportedMethodResponse):
+        # Another address takes DELETE, and there `refresh` stands in the place of an id.
+        return (case.method, case.operation.path, response.status_code) != ("DELETE", "/api/v1/sessions/refresh", 404)
     if isinstance(failure, UseAfterFree):
         # An account is erased later (202), a deleted comment keeps its place in the thread, and a list of sessions can be empty.
         return not re.match(r"DELETE \S*/(users/[^/]+|comments/[^/]+|sessions)$", failure.free)
