@@ -30,6 +30,9 @@ BEYOND_SCHEMAS = {
     # Must be in the future and within a year, and depends on the status that the post has.
     "replace-post": {"/publishAt"},
     "update-post": {"/publishAt"},
+    # Required with another address than the account has.
+    "replace-user": {"/currentPassword"},
+    "update-user": {"/currentPassword"},
     # There is this or `error`.
     "finish-sign-in": {"/code"},
 }

@@ -27,7 +27,7 @@ const COSTS: &[(&str, &str, &str)] = &[
     ("create-email-verification", "", "UpdateItem 1, TransactWriteItems 2"),
     ("verify-email", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 16"),
     ("create-password-reset", "", "UpdateItem 1, TransactWriteItems 2"),
-    ("replace-password", "", "UpdateItem 1, BatchGetItem 2, Query 1, TransactWriteItems 6, TransactWriteItems 8, Query 1"),
+    ("replace-password", "", "UpdateItem 1, UpdateItem 1, BatchGetItem 2, Query 1, TransactWriteItems 6, TransactWriteItems 8, Query 1"),
     ("reset-password", "", "UpdateItem 1, BatchGetItem 3, TransactWriteItems 10, Query 1, TransactWriteItems 6, TransactWriteItems 2"),
     ("get-jwks", "", "Query 1"),
     ("list-users", "", "Query 1"),
@@ -35,6 +35,7 @@ const COSTS: &[(&str, &str, &str)] = &[
     ("replace-user", "", "UpdateItem 1, GetItem 1, TransactWriteItems 10"),
     ("update-user", "", "UpdateItem 1, GetItem 1, TransactWriteItems 10"),
     ("update-user", "with a new name", "UpdateItem 1, GetItem 1, TransactWriteItems 14"),
+    ("update-user", "with a new address", "UpdateItem 1, UpdateItem 1, GetItem 1, GetItem 1, TransactWriteItems 20"),
     ("update-user", "by an admin", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 10"),
     ("replace-user-roles", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 16"),
     ("replace-user-roles", "that makes an admin", "UpdateItem 1, BatchGetItem 2, GetItem 1, TransactWriteItems 18"),
@@ -257,6 +258,8 @@ async fn accounts(meter: &mut Meter, root: &Person, ada: &Person, bob: &Person) 
     meter.send("replace-user", "", Some(bob), &[&bob.id], &said).await;
     meter.send("update-user", "", Some(bob), &[&bob.id], &json!({"bio": "Writes"})).await;
     meter.send("update-user", "with a new name", Some(bob), &[&bob.id], &json!({"username": "robert"})).await;
+    let address = json!({"email": "robert@example.com", "currentPassword": PASSWORD});
+    meter.send("update-user", "with a new address", Some(bob), &[&bob.id], &address).await;
     meter.send("update-user", "by an admin", Some(root), &[&bob.id], &json!({"bio": "Reads"})).await;
     let roles = |roles: &[&str]| json!({"roles": roles});
     meter.send("replace-user-roles", "", Some(root), &[&carl.id], &roles(&["reader", "commenter", "editor"])).await;

@@ -1,6 +1,6 @@
 //! What holds for every route: headers, ids, limits and the form of failures.
 
-use quire_tests::{PASSWORD, Quire, Reply, send};
+use quire_tests::{PASSWORD, Quire, Reply, eventually, send};
 use reqwest::{Method, header::HeaderValue};
 use serde_json::{Value, json};
 
@@ -283,4 +283,23 @@ async fn who_prefers_a_minimal_reply_to_a_change_gets_the_tag_alone() {
     let read = send(quire.request(Method::GET, &post).header("prefer", "return=minimal")).await;
     assert_eq!(read.expect(200)["title"], "T");
     quire.stop().await;
+}
+
+#[tokio::test]
+async fn every_request_is_logged_with_its_status_and_its_correlation_id() {
+    let quire = Quire::start().await;
+    let (ada, bob) = (quire.person("ada").await, quire.person("bob").await);
+    let request = quire.request(Method::PATCH, &format!("/api/v1/users/{}", bob.id)).bearer_auth(&ada.token).header("x-correlation-id", "who-was-it");
+    send(request.json(&json!({"bio": "Changed"}))).await.expect_problem(403, "forbidden");
+    let line = eventually(|| async {
+        let lines = quire.logs().into_iter().filter_map(|line| serde_json::from_str::<Value>(line.get(line.find('{')?..)?).ok());
+        lines.into_iter().find(|line| line["span"]["correlationId"] == "who-was-it" && line["status"] == 403)
+    })
+    .await;
+    assert!(is_time_in_utc(&line["timestamp"]) && line["span"]["requestId"].is_string(), "{line}");
+    quire.stop().await;
+}
+
+fn is_time_in_utc(time: &Value) -> bool {
+    time.as_str().is_some_and(|time| time.starts_with("20") && time.ends_with('Z'))
 }

@@ -205,7 +205,7 @@ async fn no_log_holds_a_secret_or_an_address() {
     put(&quire, "password-resets", &reset, Some(json!({"password": new}))).await.expect(404);
     quire.post("/api/v1/sessions", &json!({"username": "ada", "password": PASSWORD})).await.expect(401);
     let session = quire.post("/api/v1/sessions", &json!({"username": "ada@example.com", "password": new})).await.expect(201);
-    let change = json!({"email": "lovelace@example.org"});
+    let change = json!({"email": "lovelace@example.org", "currentPassword": PASSWORD});
     quire.patch_as(&bob, &format!("/api/v1/users/{}", bob.id), &change).await.expect(200);
     let third = "a third horse battery";
     let passwords = json!({"currentPassword": PASSWORD, "newPassword": third});

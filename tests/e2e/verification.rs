@@ -134,7 +134,7 @@ async fn another_address_is_not_verified_and_the_former_one_is_told() {
     let path = format!("/api/v1/users/{}", ada.id);
     let first = quire.mailed_token("ada@example.com", "qev_", 1).await;
     put(&quire, "email-verifications", &first, None).await.expect(204);
-    let user = quire.patch_as(&ada, &path, &json!({"email": "lovelace@example.com"})).await.expect(200);
+    let user = quire.patch_as(&ada, &path, &json!({"email": "lovelace@example.com", "currentPassword": PASSWORD})).await.expect(200);
     assert_eq!((&user["email"], &user["emailVerified"]), (&json!("lovelace@example.com"), &json!(false)));
     let second = quire.mailed_token("lovelace@example.com", "qev_", 1).await;
     quire_tests::eventually(|| async {
@@ -143,7 +143,7 @@ async fn another_address_is_not_verified_and_the_former_one_is_told() {
     .await;
     assert_eq!(entries(&quire, "user.email-changed").await.len(), 1);
     // The token is for the address that it went to.
-    quire.patch_as(&ada, &path, &json!({"email": "countess@example.com"})).await.expect(200);
+    quire.patch_as(&ada, &path, &json!({"email": "countess@example.com", "currentPassword": PASSWORD})).await.expect(200);
     put(&quire, "email-verifications", &second, None).await.expect_problem(404, "email-verification-not-found");
     let third = quire.mailed_token("countess@example.com", "qev_", 1).await;
     put(&quire, "email-verifications", &third, None).await.expect(204);

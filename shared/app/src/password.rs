@@ -1,5 +1,7 @@
 //! Password hashes: Argon2id with 19 MiB, two passes and one lane (OWASP Password Storage Cheat Sheet).
 
+use std::convert::Infallible;
+
 use argon2::{
     Argon2,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
@@ -8,6 +10,11 @@ use quire_domain::{Error, Result, text::Password};
 
 /// The hash of a password that nobody has, made with the same parameters as all others: what is compared for an unknown account.
 pub(crate) const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$BI8AjwL4EP4th7xXQ3wlhQ$U07UGQLfOVBVsEnV7PL/uwRsJSP8CTI2C2OJDEZgq1k";
+
+/// A password as it was typed: it is compared, and not judged.
+pub(crate) fn typed(text: &str) -> Result<Password, Infallible> {
+    Ok(Password::typed(&text.into()))
+}
 
 /// Hashes a password, to PHC string format, with a new random salt.
 pub(crate) fn hash(password: &Password) -> Result<String> {

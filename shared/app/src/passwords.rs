@@ -21,7 +21,7 @@ use crate::{
     idempotency::commit_once,
     input::{Fields, Input},
     one_time::{self, ResetToken},
-    password,
+    password, rates,
     sessions::end_all,
 };
 
@@ -68,8 +68,7 @@ pub struct PasswordReplacement {
 
 impl Input for PasswordReplacement {
     fn read(fields: &mut Fields) -> Option<Self> {
-        // Whatever was typed is compared and not judged.
-        let current = fields.required("currentPassword", |text| Ok::<_, std::convert::Infallible>(Password::typed(&text.into())));
+        let current = fields.required("currentPassword", password::typed);
         let new = fields.required("newPassword", |text| Password::parse(&text.into()));
         Some(Self { current: current?, new: new? })
     }
@@ -138,12 +137,13 @@ impl Passwords {
     ///
     /// # Errors
     /// [`Error::Unauthenticated`], also for a wrong password; [`Error::Forbidden`], [`Error::InsufficientScope`]; [`Error::Invalid`] for a
-    /// password that is easy to guess; [`Error::Contended`].
+    /// password that is easy to guess; [`Error::TooManyTries`]; [`Error::Contended`].
     pub fn replace<'a>(&'a self, call: &'a Call, id: UserId, input: &'a PasswordReplacement) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             if policy::reaches(&call.principal, Action::EditUser)? != id {
                 return Err(Error::Forbidden(Action::EditUser));
             }
+            rates::count_try(&self.store, id, call.now).await?;
             for _ in 0..ATTEMPTS {
                 let (user, credential) = self.store.get_both::<User, Credential>(Key::user(id), Key::credential(id)).await?;
                 let user = user.filter(|user| user.is_active).ok_or(Error::Unauthenticated(Credentials::InvalidToken))?;

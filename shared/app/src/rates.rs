@@ -1,10 +1,12 @@
-//! Counts writes, so that nobody makes too many.
+//! Counts writes and tries, so that nobody makes too many.
 
 use std::net::IpAddr;
 
 use futures::future::BoxFuture;
 use quire_domain::{
-    Result, Timestamp,
+    Error, Result, Timestamp,
+    id::UserId,
+    limits,
     policy::Principal,
     rate::{self, Caller, Usage},
 };
@@ -39,4 +41,13 @@ impl Rates {
             Ok(rate::usage(quota, count, now))
         })
     }
+}
+
+/// Counts a try at a code or at the present password of an account, before it is known whether it is right, so that many at once are
+/// counted too.
+pub(crate) async fn count_try(store: &Store, user: UserId, now: Timestamp) -> Result<()> {
+    let window = rate::window(now);
+    let count = store.count(Key::code_tries(user, window), window).await?;
+    let usage = rate::usage(limits::CODE_TRIES, count, now);
+    if usage.is_exceeded { Err(Error::TooManyTries { seconds: usage.resets_in }) } else { Ok(()) }
 }

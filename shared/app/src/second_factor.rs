@@ -8,7 +8,6 @@ use quire_domain::{
     audit::{AuditData, Refusal, SignInMethod},
     error::Credentials,
     id::UserId,
-    limits, rate,
     second_factor::SecondFactor,
     user::User,
 };
@@ -21,6 +20,7 @@ use crate::{
     change::{ATTEMPTS, made},
     opaque,
     ports::{KeyVault, Purpose},
+    rates,
 };
 
 /// Digits of a code by time.
@@ -63,7 +63,7 @@ impl SecondFactors {
             return Ok(SignInMethod::Password);
         }
         let code = code.ok_or(Error::Unauthenticated(Credentials::SecondFactorRequired))?;
-        self.count_try(user.id, call.now).await?;
+        rates::count_try(&self.store, user.id, call.now).await?;
         for _ in 0..ATTEMPTS {
             let factor: Option<SecondFactor> = self.store.get(Key::second_factor(user.id)).await?;
             // It was turned off since the account was read: whoever tries again needs none.
@@ -82,14 +82,6 @@ impl SecondFactors {
             }
         }
         Err(Error::Contended)
-    }
-
-    /// Counts a try before it is known whether it is right, so that many at once are counted too.
-    pub(crate) async fn count_try(&self, user: UserId, now: Timestamp) -> Result<()> {
-        let window = rate::window(now);
-        let count = self.store.count(Key::code_tries(user, window), window).await?;
-        let usage = rate::usage(limits::CODE_TRIES, count, now);
-        if usage.is_exceeded { Err(Error::TooManyTries { seconds: usage.resets_in }) } else { Ok(()) }
     }
 
     /// What a code does to a factor that is on; nothing if it is wrong or was used before.

@@ -23,7 +23,7 @@ use crate::{
     Call,
     change::{ATTEMPTS, made},
     input::{Fields, Input},
-    password,
+    password, rates,
     second_factor::{self, SecondFactors, Used},
     sessions::expose,
 };
@@ -88,9 +88,8 @@ impl Input for SecondFactorRemoval {
     }
 }
 
-/// Whatever was typed is compared and not judged.
 fn password(fields: &mut Fields) -> Option<Password> {
-    fields.required("password", |text| Ok::<_, Infallible>(Password::typed(&text.into())))
+    fields.required("password", password::typed)
 }
 
 fn code(fields: &mut Fields) -> Option<SecretString> {
@@ -261,7 +260,7 @@ impl SecondFactorChanges {
     /// Lets the account itself try, as often as it may.
     async fn admit(&self, call: &Call, id: UserId) -> Result<()> {
         policy::require(&call.principal, Action::ManageSecondFactor, Some(id))?;
-        self.factors.count_try(id, call.now).await
+        rates::count_try(&self.store, id, call.now).await
     }
 
     /// The account and its second factor, if this is its password.

@@ -11,14 +11,17 @@ use quire_domain::{
     event::EventData,
     id::UserId,
     policy::{self, Action, Roles},
-    user::{User, UserPatch},
+    text::Password,
+    user::{Credential, User},
 };
 use quire_store::{Claim, Commit, Key, Store};
 
 use crate::{
     Call,
     change::{ATTEMPTS, Precondition, made},
-    users::UserView,
+    password, rates,
+    sessions::end_all,
+    users::{UserEdit, UserView},
 };
 
 /// Changes accounts.
@@ -34,14 +37,21 @@ impl UserChanges {
     }
 
     /// Changes what an account says of itself, or switches it on or off. A new name or address is claimed and the old one given up in
-    /// the same transaction. A change that names no version is made to the newest one.
+    /// the same transaction; an address changes only for somebody who gives their password. A change that names no version is made to the
+    /// newest one. An account that is switched on again has no session of before.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`], [`Error::NotFound`], [`Error::Forbidden`], [`Error::UsernameTaken`], [`Error::EmailTaken`],
-    /// [`Error::LastAdmin`], [`Error::BeingErased`], [`Error::VersionMismatch`], [`Error::Contended`].
-    pub fn edit<'a>(&'a self, call: &'a Call, id: UserId, patch: UserPatch, precondition: Precondition) -> BoxFuture<'a, Result<UserView>> {
+    /// [`Error::LastAdmin`], [`Error::BeingErased`], [`Error::Invalid`] without the password, [`Error::Unauthenticated`] also for a wrong
+    /// one, [`Error::TooManyTries`], [`Error::VersionMismatch`], [`Error::Contended`].
+    pub fn edit<'a>(&'a self, call: &'a Call, id: UserId, edit: UserEdit, precondition: Precondition) -> BoxFuture<'a, Result<UserView>> {
         Box::pin(async move {
-            let decide = |by: &User, user: &User| Ok(Some((user.edit(by, patch.clone(), call.now)?, None)));
+            let UserEdit { patch, current_password } = edit;
+            let is_proved = current_password.is_some();
+            if let Some(typed) = current_password {
+                self.prove(call, &typed).await?;
+            }
+            let decide = |by: &User, user: &User| Ok(Some((user.edit(by, patch.clone(), is_proved, call.now)?, None)));
             self.view_of_change(call, id, &precondition, &decide).await
         })
     }
@@ -76,6 +86,15 @@ impl UserChanges {
         Ok(UserView::of(after, &by.principal()?))
     }
 
+    /// Shows that whoever asks is the owner of the account that asks, and not of its token only.
+    async fn prove(&self, call: &Call, typed: &Password) -> Result<()> {
+        let caller = policy::reaches(&call.principal, Action::EditUser)?;
+        rates::count_try(&self.store, caller, call.now).await?;
+        let credential: Option<Credential> = self.store.get(Key::credential(caller)).await?;
+        let matches = credential.is_some_and(|credential| password::matches(typed, &credential.password_hash));
+        if matches { Ok(()) } else { Err(Error::Unauthenticated(Credentials::WrongPassword)) }
+    }
+
     /// Commits what `decide` makes of the account that asks and of the account that it is about, and gives both.
     async fn change(&self, call: &Call, id: UserId, precondition: &Precondition, decide: &Decision<'_>) -> Result<(User, User)> {
         let caller = policy::reaches(&call.principal, Action::EditUser)?;
@@ -105,6 +124,10 @@ impl UserChanges {
                     EventData::EmailVerificationRequested { email: after.email.clone() },
                 ];
                 commit = commit.emit(events).audit(Some(id), AuditData::EmailChanged {});
+            }
+            // While it is off, no session begins.
+            if after.is_active && !before.is_active {
+                end_all(&self.store, call, id, None).await?;
             }
             if before.is_admin() != after.is_admin() {
                 let admins: Option<Admins> = self.store.get(Key::admins()).await?;

@@ -61,21 +61,32 @@ impl Input for NewUser {
     }
 }
 
+/// A change of an account, and what shows that its owner, or an admin, makes it.
+#[derive(Debug, Clone)]
+pub struct UserEdit {
+    /// What changes.
+    pub patch: UserPatch,
+    /// The password of the account that asks, without which no address changes.
+    pub current_password: Option<Password>,
+}
+
 /// A JSON Merge Patch (RFC 7396).
-impl Input for UserPatch {
+impl Input for UserEdit {
     fn read(fields: &mut Fields) -> Option<Self> {
         let username = fields.replaced("username", Username::parse);
         let email = fields.replaced("email", Email::parse);
         let display_name = fields.change("displayName", DisplayName::parse);
         let bio = fields.change("bio", Bio::parse);
         let is_active = fields.flag("isActive");
-        Some(Self { username: username?, email: email?, display_name: display_name?, bio: bio?, is_active: is_active? })
+        let current_password = fields.optional("currentPassword", password::typed);
+        let patch = UserPatch { username: username?, email: email?, display_name: display_name?, bio: bio?, is_active: is_active? };
+        Some(Self { patch, current_password: current_password? })
     }
 }
 
-/// What an account becomes: the patch that makes it so from whatever it was.
+/// What an account becomes: the change that makes it so from whatever it was.
 #[derive(Debug, Clone)]
-pub struct UserReplacement(pub UserPatch);
+pub struct UserReplacement(pub UserEdit);
 
 impl Input for UserReplacement {
     fn read(fields: &mut Fields) -> Option<Self> {
@@ -84,13 +95,15 @@ impl Input for UserReplacement {
         let display_name = fields.optional("displayName", DisplayName::parse);
         let bio = fields.optional("bio", Bio::parse);
         let is_active = fields.flag("isActive");
-        Some(Self(UserPatch {
+        let current_password = fields.optional("currentPassword", password::typed);
+        let patch = UserPatch {
             username: Some(username?),
             email: Some(email?),
             display_name: Change::from(display_name?),
             bio: Change::from(bio?),
             is_active: is_active?,
-        }))
+        };
+        Some(Self(UserEdit { patch, current_password: current_password? }))
     }
 }
 

@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn the_list_is_sorted_in_lower_case_and_holds_what_could_be_a_password() {
         let common: Vec<_> = COMMON.lines().collect();
-        assert!(common.len() > 2_500 && common.is_sorted());
+        assert!(common.len() == 10_000 && common.is_sorted());
         for password in common {
             assert_eq!((password.to_lowercase().as_str(), Password::parse(&password.into()).is_ok()), (password, true), "{password}");
         }

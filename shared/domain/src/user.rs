@@ -169,11 +169,12 @@ impl User {
         self.is_active && self.roles.contains(&Role::Admin)
     }
 
-    /// The account after a change `by` itself or an admin; the same if nothing changes.
+    /// The account after a change `by` itself or an admin; the same if nothing changes. Whoever has its address gets its mail, and so can
+    /// become its owner: the address changes only if `by` is proved, by more than a token.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`], [`Error::Forbidden`], [`Error::BeingErased`].
-    pub fn edit(&self, by: &Self, patch: UserPatch, now: Timestamp) -> Result<Self> {
+    /// [`Error::Unauthenticated`], [`Error::Forbidden`], [`Error::Invalid`], [`Error::BeingErased`].
+    pub fn edit(&self, by: &Self, patch: UserPatch, is_proved: bool, now: Timestamp) -> Result<Self> {
         let principal = by.principal()?;
         policy::require(&principal, Action::EditUser, Some(self.id))?;
         let UserPatch { username, email, display_name, bio, is_active } = patch;
@@ -183,6 +184,9 @@ impl User {
         }
         let before = self.clone();
         let email = email.unwrap_or(before.email);
+        if email != self.email && !is_proved {
+            return Err(Error::field("/currentPassword", "is required to change the address"));
+        }
         let after = Self {
             username: username.unwrap_or(before.username),
             email_verified_at: before.email_verified_at.filter(|_| email == self.email),
@@ -278,10 +282,10 @@ mod tests {
         let ada = user(1, &[Role::Reader]);
         let bio = Some(Bio::parse("Writes").unwrap());
         let patch = UserPatch { bio: Change::from(bio.clone()), ..UserPatch::default() };
-        let after = ada.edit(&ada, patch.clone(), later()).unwrap();
+        let after = ada.edit(&ada, patch.clone(), false, later()).unwrap();
         assert_eq!(after, User { bio, updated_at: later(), version: 2, ..ada.clone() });
-        assert_eq!(after.edit(&after, patch, Timestamp::from_millis(LATER + 1)).unwrap(), after);
-        let removed = after.edit(&after, UserPatch { bio: Change::Remove, ..UserPatch::default() }, later()).unwrap();
+        assert_eq!(after.edit(&after, patch, false, Timestamp::from_millis(LATER + 1)).unwrap(), after);
+        let removed = after.edit(&after, UserPatch { bio: Change::Remove, ..UserPatch::default() }, false, later()).unwrap();
         assert_eq!((removed.bio, removed.version), (None, 3));
     }
 
@@ -291,15 +295,15 @@ mod tests {
         let name = UserPatch { username: Some(Username::parse("other").unwrap()), ..UserPatch::default() };
         let off = UserPatch { is_active: Some(false), ..UserPatch::default() };
         let on = UserPatch { is_active: Some(true), ..UserPatch::default() };
-        assert!(matches!(ada.edit(&bob, name.clone(), later()), Err(Error::Forbidden(Action::EditUser))));
-        assert!(matches!(ada.edit(&ada, off.clone(), later()), Err(Error::Forbidden(Action::SwitchUser))));
-        assert_eq!(ada.edit(&ada, on.clone(), later()).unwrap(), ada, "what stays as it is needs no admin");
-        let inactive = ada.edit(&root, off, later()).unwrap();
+        assert!(matches!(ada.edit(&bob, name.clone(), false, later()), Err(Error::Forbidden(Action::EditUser))));
+        assert!(matches!(ada.edit(&ada, off.clone(), false, later()), Err(Error::Forbidden(Action::SwitchUser))));
+        assert_eq!(ada.edit(&ada, on.clone(), false, later()).unwrap(), ada, "what stays as it is needs no admin");
+        let inactive = ada.edit(&root, off, false, later()).unwrap();
         assert!(!inactive.is_active);
         for patch in [name, on.clone()] {
-            assert!(matches!(inactive.edit(&inactive, patch, later()), Err(Error::Unauthenticated(Credentials::InvalidToken))));
+            assert!(matches!(inactive.edit(&inactive, patch, false, later()), Err(Error::Unauthenticated(Credentials::InvalidToken))));
         }
-        assert!(inactive.edit(&root, on, later()).unwrap().is_active);
+        assert!(inactive.edit(&root, on, false, later()).unwrap().is_active);
     }
 
     #[test]
@@ -314,7 +318,7 @@ mod tests {
         }
         assert!(matches!(erased.request_erasure(&bob, later()), Err(Error::Forbidden(_))));
         let on = UserPatch { is_active: Some(true), ..UserPatch::default() };
-        assert!(matches!(erased.edit(&root, on, later()), Err(Error::BeingErased)));
+        assert!(matches!(erased.edit(&root, on, false, later()), Err(Error::BeingErased)));
         assert!(matches!(erased.assign_roles(&root, [Role::Author].into(), later()), Err(Error::BeingErased)));
 
         let inactive = switched_off(&ada);
@@ -374,8 +378,10 @@ mod tests {
         assert_eq!((verified.email_verified_at, verified.version, verified.access(true)), (Some(later()), 2, Access::Full));
         assert_eq!(verified.verify_email(Timestamp::from_millis(LATER + 1)).unwrap(), verified);
         let patch = |email: &str| UserPatch { email: Some(Email::parse(email).unwrap()), ..UserPatch::default() };
-        assert_eq!(verified.edit(&verified, patch(ada.email.as_str()), later()).unwrap(), verified);
-        assert_eq!(verified.edit(&verified, patch("lovelace@example.com"), later()).unwrap().email_verified_at, None);
+        assert_eq!(verified.edit(&verified, patch(ada.email.as_str()), false, later()).unwrap(), verified);
+        let moved = |is_proved| verified.edit(&verified, patch("lovelace@example.com"), is_proved, later());
+        assert_eq!(moved(true).unwrap().email_verified_at, None);
+        assert!(matches!(moved(false), Err(Error::Invalid(fields)) if fields[0].pointer == "/currentPassword"), "a token alone is not enough");
     }
 
     #[test]

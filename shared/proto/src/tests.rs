@@ -69,7 +69,9 @@ fn cases() -> Vec<Case> {
         case::<User>(user.clone()),
         page::<UserPage>(user),
         case::<NewUser>(json!({"username": "ada", "email": "ada@example.org", "password": "correct horse", "displayName": "Ada", "bio": "Writes"})),
-        case::<UserReplacement>(json!({"username": "ada", "email": "ada@example.org", "displayName": "Ada", "bio": "Writes", "isActive": false})),
+        case::<UserReplacement>(
+            json!({"username": "ada", "email": "ada@example.org", "displayName": "Ada", "bio": "Writes", "isActive": false, "currentPassword": "correct horse"}),
+        ),
         case::<RoleReplacement>(json!({"roles": ["reader", "editor"]})),
         case::<NewSession>(json!({"username": "ada", "password": "correct horse", "code": "123456"})),
         case::<Session>(json!({

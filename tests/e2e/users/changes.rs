@@ -120,6 +120,67 @@ async fn an_account_that_is_switched_off_changes_nothing_more_even_with_its_toke
 }
 
 #[tokio::test]
+async fn an_address_changes_only_with_the_password_of_who_asks() {
+    let (quire, root) = Quire::with_admin().await;
+    let ada = quire.person("ada").await;
+    let body = |password: Option<&str>| {
+        let mut body = json!({"username": "ada", "email": "lovelace@example.com"});
+        password.map(|password| body["currentPassword"] = json!(password));
+        body
+    };
+    for reply in [quire.patch_as(&ada, &path(&ada), &body(None)).await, quire.put_as(&root, &path(&ada), &body(None)).await] {
+        assert_eq!(pointers(&reply.expect_problem(422, "invalid-input")), ["/currentPassword"]);
+    }
+    quire.put_as(&ada, &path(&ada), &body(Some("another horse battery"))).await.expect_problem(401, "wrong-password");
+    assert_eq!(quire.get_as(&ada, &path(&ada)).await.expect(200)["version"], json!(1));
+    let user = quire.patch_as(&ada, &path(&ada), &body(Some(PASSWORD))).await.expect(200);
+    assert_eq!((&user["email"], &user["version"]), (&json!("lovelace@example.com"), &json!(2)));
+    let again = json!({"email": "countess@example.com", "currentPassword": PASSWORD});
+    assert_eq!(quire.patch_as(&root, &path(&ada), &again).await.expect(200)["email"], json!("countess@example.com"), "an admin's own password");
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_guesses_a_password_with_a_token() {
+    let quire = Quire::start().await;
+    let ada = quire.person("ada").await;
+    let wrong = json!({"email": "eve@example.com", "currentPassword": "another horse battery"});
+    // A minute may pass meanwhile, which begins a new count.
+    let mut replies = Vec::new();
+    for _ in 0..6 {
+        replies.push(quire.patch_as(&ada, &path(&ada), &wrong).await);
+        let passwords = json!({"currentPassword": "another horse battery", "newPassword": "a third horse battery"});
+        replies.push(quire.put_as(&ada, &format!("{}/password", path(&ada)), &passwords).await);
+    }
+    let (refused, waiting): (Vec<_>, Vec<_>) = replies.iter().partition(|reply| reply.status == 401);
+    for reply in refused {
+        reply.expect_problem(401, "wrong-password");
+    }
+    assert!(!waiting.is_empty());
+    for reply in waiting {
+        reply.expect_problem(429, "too-many-tries");
+        assert!(reply.header("retry-after").is_some());
+    }
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn an_account_that_is_switched_on_again_has_no_session_of_before() {
+    let (quire, root) = Quire::with_admin().await;
+    let ada = quire.person("ada").await;
+    let credentials = json!({"username": "ada", "password": PASSWORD});
+    let session = quire.post("/api/v1/sessions", &credentials).await.expect(201);
+    for is_active in [false, true] {
+        quire.patch_as(&root, &path(&ada), &json!({"isActive": is_active})).await.expect(200);
+    }
+    let refresh = json!({"refreshToken": session["refreshToken"]});
+    quire.post("/api/v1/sessions/refresh", &refresh).await.expect_problem(401, "invalid-refresh-token");
+    assert_eq!(quire.get_as(&ada, "/api/v1/sessions").await.expect(200)["items"], json!([]));
+    quire.post("/api/v1/sessions", &credentials).await.expect(201);
+    quire.stop().await;
+}
+
+#[tokio::test]
 async fn every_wrong_field_of_a_change_is_listed_at_once() {
     let quire = Quire::start().await;
     let ada = quire.person("ada").await;

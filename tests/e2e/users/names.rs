@@ -29,7 +29,7 @@ async fn claims(quire: &Quire) -> Vec<String> {
 async fn a_new_name_and_address_are_claimed_and_the_old_ones_given_up() {
     let quire = Quire::start().await;
     let ada = quire.person("ada").await;
-    let body = json!({"username": "Countess", "email": "Countess@Example.com"});
+    let body = json!({"username": "Countess", "email": "Countess@Example.com", "currentPassword": PASSWORD});
     let user = quire.patch_as(&ada, &path(&ada), &body).await.expect(200);
     assert_eq!((&user["username"], &user["email"], &user["version"]), (&json!("countess"), &json!("countess@example.com"), &json!(2)));
     for name in ["countess", "countess@example.com"] {
@@ -42,7 +42,9 @@ async fn a_new_name_and_address_are_claimed_and_the_old_ones_given_up() {
     register(&quire, "ada", "ada@example.com").await.expect(201);
     register(&quire, "countess", "other@example.com").await.expect_problem(409, "username-taken");
     register(&quire, "other", "countess@example.com").await.expect_problem(409, "email-taken");
-    for (body, problem) in [(json!({"username": "ada"}), "username-taken"), (json!({"email": "ada@example.com"}), "email-taken")] {
+    for (body, problem) in
+        [(json!({"username": "ada"}), "username-taken"), (json!({"email": "ada@example.com", "currentPassword": PASSWORD}), "email-taken")]
+    {
         quire.patch_as(&ada, &path(&ada), &body).await.expect_problem(409, problem);
     }
     assert_eq!(claims(&quire).await.len(), 4, "what is refused claims nothing");

@@ -1,6 +1,7 @@
 //! `PUT /api/v1/users/{userId}`: replaces what an account says of itself, by itself or an admin, who may also switch it on or off.
 //!
-//! Reads the account, the one that asks and, where it is an admin that is switched, who the admins are. Writes the account, its places
+//! Another address wants the password of who asks. Reads the account, the one that asks, its credential and, where it is an admin that is
+//! switched, who the admins are. Removes the sessions of an account that is switched on again. Writes the account, its places
 //! in lists, its claims to a new name or address instead of the old ones, and who the admins are, in one transaction.
 
 use std::process::ExitCode;
@@ -28,7 +29,7 @@ async fn handle(
     SignedIn(call): SignedIn,
     Id(id): Id<UserId>,
     IfMatch(precondition): IfMatch,
-    Body(UserReplacement(patch)): Body<UserReplacement>,
+    Body(UserReplacement(edit)): Body<UserReplacement>,
 ) -> Result<Entity<UserView>> {
-    Ok(Entity(users.edit(&call, id, patch, precondition).await?))
+    Ok(Entity(users.edit(&call, id, edit, precondition).await?))
 }

@@ -123,7 +123,9 @@ pub(crate) async fn end_all(store: &Store, call: &Call, account: UserId, kept: O
         if ended.is_empty() {
             return Ok(());
         }
-        let commit = Commit::new(Some(account), call.trace.clone(), call.now);
+        // Whoever has a mailed token acts for the account.
+        let actor = call.principal.user_id().unwrap_or(account);
+        let commit = Commit::new(Some(actor), call.trace.clone(), call.now);
         let commit = ended.into_iter().fold(commit, Commit::end);
         let commit = revoked.iter().fold(commit, |commit, revoked| commit.audit(Some(account), revoked.clone()));
         if made(store.commit(commit).await)? {
