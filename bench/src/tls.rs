@@ -7,7 +7,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use rustls::{
     ServerConfig,
     crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject},
 };
 use tokio::{
     io::copy_bidirectional,
@@ -69,13 +69,13 @@ fn certificates() -> Result<(CertificateDer<'static>, Vec<CertificateDer<'static
     Ok((root.der().clone(), chain, PrivateKeyDer::Pkcs8(key.serialize_der().into())))
 }
 
-/// A new key. The libraries at hand sign with RSA keys and cannot make them; OpenSSL can.
+/// A new key. The libraries at hand sign with RSA keys and cannot make them; OpenSSL can, and writes PKCS #8 as PEM only.
 fn rsa() -> Result<KeyPair> {
-    let made = Command::new("openssl").args(["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-outform", "DER"]).output()?;
+    let made = Command::new("openssl").args(["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]).output()?;
     if !made.status.success() {
         return Err(format!("openssl made no key: {}", String::from_utf8_lossy(&made.stderr)).into());
     }
-    Ok(KeyPair::from_pkcs8_der_and_sign_algo(&PrivatePkcs8KeyDer::from(made.stdout), &PKCS_RSA_SHA256)?)
+    Ok(KeyPair::from_pkcs8_der_and_sign_algo(&PrivatePkcs8KeyDer::from_pem_slice(&made.stdout)?, &PKCS_RSA_SHA256)?)
 }
 
 /// RFC 7468, section 5.1.
