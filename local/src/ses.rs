@@ -18,6 +18,8 @@ use uuid::Uuid;
 
 use crate::service::{Service, ServiceError, epoch_millis, reply};
 
+/// Headers that a mail can have besides its own (MessageHeader of the SES API v2).
+const MAX_HEADERS: usize = 15;
 const CONTENT_TYPE: &str = "application/json";
 
 /// A mail that was sent.
@@ -40,6 +42,19 @@ pub struct Mail {
     /// As HTML.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub html: Option<String>,
+    /// Headers besides those that every mail has.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub headers: Vec<Header>,
+}
+
+/// A header of a mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Header {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
 }
 
 type Tell = Arc<dyn Fn(&Mail) + Send + Sync>;
@@ -91,9 +106,13 @@ impl Ses {
             return Err(bad_request(format!("The local SES does not support {operation}.")));
         }
         let request: Request = serde_json::from_slice(body).map_err(|error| bad_request(error.to_string()))?;
-        let Simple { subject, body } = request.content.simple;
+        let Simple { subject, body, headers } = request.content.simple;
         if request.destination.to_addresses.is_empty() || (body.text.is_none() && body.html.is_none()) {
             return Err(bad_request("A mail needs an address and a text.".to_owned()));
+        }
+        let headers = headers.into_iter().map(Header::try_from).collect::<Result<Vec<_>, _>>()?;
+        if headers.len() > MAX_HEADERS {
+            return Err(bad_request(format!("A mail can have {MAX_HEADERS} headers.")));
         }
         let mail = Mail {
             message_id: Uuid::new_v4().to_string(),
@@ -103,6 +122,7 @@ impl Ses {
             subject: subject.data,
             text: body.text.map(|content| content.data),
             html: body.html.map(|content| content.data),
+            headers,
         };
         let mut state = self.state();
         let line = format!("{}\n", json!(mail));
@@ -162,6 +182,32 @@ struct Content {
 struct Simple {
     subject: Data,
     body: Forms,
+    #[serde(default)]
+    headers: Vec<NewHeader>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct NewHeader {
+    name: String,
+    value: String,
+}
+
+impl TryFrom<NewHeader> for Header {
+    type Error = ServiceError;
+
+    fn try_from(NewHeader { name, value }: NewHeader) -> Result<Self, ServiceError> {
+        let is_name = (1..=126).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+        let is_value = (1..=996 - name.len().min(996)).contains(&value.len()) && value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+        if !is_name || !is_value {
+            return Err(bad_request(format!("The header {name} is not valid.")));
+        }
+        // SES lets a mail set others by parameters of their own.
+        if ["from", "to", "cc", "bcc", "subject", "reply-to", "sender", "return-path", "date", "message-id"].contains(&&*name.to_ascii_lowercase()) {
+            return Err(bad_request(format!("The header {name} cannot be set.")));
+        }
+        Ok(Self { name, value })
+    }
 }
 
 #[derive(Deserialize)]
@@ -181,4 +227,27 @@ struct Data {
 
 fn bad_request(message: String) -> ServiceError {
     ServiceError::client("BadRequestException", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_kept_and_wrong_ones_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let ses = Ses::open(&folder.path().join("mail.ndjson")).unwrap();
+        let send = |name: &str, value: &str| {
+            let text = json!({"Data": "t", "Charset": "UTF-8"});
+            let simple = json!({"Subject": text, "Body": {"Text": text}, "Headers": [{"Name": name, "Value": value}]});
+            let mail = json!({"FromEmailAddress": "a@b.c", "Destination": {"ToAddresses": ["d@e.f"]}, "Content": {"Simple": simple}});
+            ses.answer("SendEmail", mail.to_string().as_bytes()).is_ok()
+        };
+        assert!(send("List-Unsubscribe", "<https://a.example/b>"));
+        for (name, value) in [("", "v"), ("A:", "v"), ("A b", "v"), ("A", ""), ("A", "v\r\nB: c"), ("A", &"v".repeat(996)), ("Subject", "v")] {
+            assert!(!send(name, value), "{name}: {value}");
+        }
+        let headers: Vec<_> = ses.mails().into_iter().flat_map(|mail| mail.headers).collect();
+        assert_eq!(headers, [Header { name: "List-Unsubscribe".into(), value: "<https://a.example/b>".into() }]);
+    }
 }

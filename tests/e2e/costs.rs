@@ -82,13 +82,19 @@ const COSTS: &[(&str, &str, &str)] = &[
     ("update-comment", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 8"),
     ("replace-comment", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 8"),
     ("replace-comment-status", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 10"),
+    ("replace-comment-status", "that approves it", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 12"),
     ("list-moderation", "", "Query 1"),
     ("delete-comment", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 4"),
     ("put-reaction", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 6"),
     ("put-reaction", "that is there", "UpdateItem 1, BatchGetItem 2"),
     ("list-reactions", "", "GetItem 1, Query 1"),
     ("delete-reaction", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 6"),
-    ("put-follower", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 6, Query 1, BatchWriteItem 1"),
+    ("put-follower", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 8, Query 1, BatchWriteItem 1"),
+    ("get-notification-preferences", "", "GetItem 1"),
+    ("replace-notification-preferences", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 2"),
+    ("confirm-unsubscription", "", ""),
+    ("unsubscribe", "", "UpdateItem 1, GetItem 1, TransactWriteItems 2"),
+    ("unsubscribe", "again", "UpdateItem 1, GetItem 1"),
     ("list-followers", "", "GetItem 1, Query 1"),
     ("list-following", "", "GetItem 1, Query 1"),
     ("get-feed", "", "Query 1, BatchGetItem 2"),
@@ -349,16 +355,26 @@ async fn comments(meter: &mut Meter, editor: &Person, bob: &Person, post: &str) 
     meter.send("replace-comment", "", Some(bob), &[post, &id], &says("Well put")).await;
     meter.moderated(bob, post).await;
     meter.send("replace-comment-status", "", Some(editor), &[post, &id], &json!({"status": "held"})).await;
+    meter.send("replace-comment-status", "that approves it", Some(editor), &[post, &id], &json!({"status": "approved"})).await;
     meter.send("list-moderation", "", Some(editor), &["?status=held"], &Value::Null).await;
     meter.send("delete-comment", "", Some(bob), &[post, &answer], &Value::Null).await;
 }
 
 async fn engagement(meter: &mut Meter, ada: &Person, bob: &Person, post: &str) {
+    crate::notifications::verify(&meter.quire, "ada@example.com").await;
     meter.send("put-reaction", "", Some(bob), &[post, "like"], &Value::Null).await;
     meter.send("put-reaction", "that is there", Some(bob), &[post, "like"], &Value::Null).await;
     meter.send("list-reactions", "", None, &[post], &Value::Null).await;
     meter.send("delete-reaction", "", Some(bob), &[post, "like"], &Value::Null).await;
     meter.send("put-follower", "", Some(bob), &[&ada.id, &bob.id], &Value::Null).await;
+    meter.send("get-notification-preferences", "", Some(ada), &[&ada.id], &Value::Null).await;
+    meter.send("replace-notification-preferences", "", Some(bob), &[&bob.id], &json!({"comments": false, "followers": true})).await;
+    let link = crate::notifications::link(&meter.quire, "ada@example.com", "You have a new follower").await;
+    let token = link.rsplit('/').next().unwrap_or_default();
+    meter.send("confirm-unsubscription", "", None, &[token], &Value::Null).await;
+    for note in ["", "again"] {
+        meter.send("unsubscribe", note, None, &[token], &Value::Null).await;
+    }
     meter.send("list-followers", "", None, &[&ada.id], &Value::Null).await;
     meter.send("list-following", "", None, &[&bob.id], &Value::Null).await;
     meter.send("get-feed", "", Some(bob), &[], &Value::Null).await;

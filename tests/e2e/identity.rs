@@ -8,6 +8,7 @@ use reqwest::{Client, Method, RequestBuilder, Url, header, redirect::Policy};
 use serde_json::{Value, json};
 
 use crate::{
+    NOBODY, deliver,
     forge::{KID, decode, encode, now},
     is_time, second_factor,
 };
@@ -139,6 +140,12 @@ async fn somebody_new_gets_an_account_and_comes_back_to_it() {
     assert_eq!((&user["username"], &user["email"]), (&json!("grace"), &json!("grace@example.com")));
     let claims = decode(grace.token.split('.').nth(1).expect("claims"));
     assert_eq!(claims["email_verified"], Value::Null, "the provider vouches for the address");
+
+    // Nobody needs a token for an address that is verified.
+    let registered = json!({"id": NOBODY, "version": 1, "occurredAt": "2026-11-22T14:00:00.000Z", "correlationId": "c", "traceparent": "t",
+        "type": "user.registered", "data": {"userId": grace.id}});
+    deliver(&quire, "SendEmail", &registered.to_string()).await;
+    assert!(quire.mails().iter().all(|mail| mail.subject != "Verify your e-mail address"));
 
     come_back(&quire, "certified", query, Some(&begun.cookie)).await.expect_problem(400, "sign-in-invalid");
     // The code once more, in a sign-in of its own.

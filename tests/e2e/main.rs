@@ -19,6 +19,7 @@ mod identity;
 mod keys;
 mod mail;
 mod moderation;
+mod notifications;
 mod pages;
 mod passwords;
 mod posts;

@@ -17,8 +17,10 @@ use crate::{
 async fn a_relay_killed_at_any_call_publishes_every_event() {
     let story = Story::with_comments(3).await;
     let calls = story.calls_of("RelayOutbox").await;
-    assert_eq!(calls, ["SendMessageBatch", "BatchWriteItem"]);
-    let kill = |action: Action| (0..calls.len()).map(move |call| Rule::new(action.clone()).function("RelayOutbox").skip(call));
+    // The approvals that follow are events too, and take the same way.
+    let one = ["SendMessageBatch", "BatchWriteItem"];
+    assert!(calls.len() >= 4 && calls.chunks(2).all(|calls| calls == one), "{calls:?}");
+    let kill = |action: Action| (0..one.len()).map(move |call| Rule::new(action.clone()).function("RelayOutbox").skip(call));
     story.survives(kill(Action::KillBefore).chain(kill(Action::KillAfter))).await;
 }
 

@@ -6,7 +6,7 @@ use quire_local::{
     faults::{Action, Rule},
     functions::Outcome,
 };
-use quire_tests::{Quire, text};
+use quire_tests::{Quire, eventually, text};
 use serde_json::{Value, json};
 
 use crate::{
@@ -79,6 +79,78 @@ async fn a_poison_item_does_not_keep_its_neighbours_from_the_sweep() {
     assert!(matches!(sweep(&quire).await, Outcome::Reply(_)));
     assert_eq!(aws::items(&quire, "OUTBOX#").await.len(), poison.len() + 1);
     assert_eq!(aws::count(&quire, "ModerateCommentQueue").await, 3);
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn unreadable_items_hide_nothing_however_many_there_are() {
+    let mut story = Story::with_comments(3).await;
+    story.events.iter_mut().for_each(|event| *event = aged(event, TWO_MINUTES));
+    let quire = story.begin_with(&[], false).await;
+    for shard in 0..8 {
+        let poison = |number: u32| json!({"pk": {"S": format!("OUTBOX#{shard}")}, "sk": {"S": format!("00{number:04}")}, "event": {"S": "{}"}});
+        for start in [0, 100] {
+            aws::put(&quire, &(start..start + 100).map(poison).collect::<Vec<_>>()).await;
+        }
+    }
+    story.release(&quire).await;
+    assert!(matches!(sweep(&quire).await, Outcome::Reply(_)));
+    assert_eq!(aws::count(&quire, "ModerateCommentQueue").await, 3);
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn events_for_a_queue_that_is_down_hide_no_others() {
+    let mut story = Story::with_comments(3).await;
+    story.events.iter_mut().for_each(|event| *event = aged(event, TWO_MINUTES));
+    let quire = story.begin_with(&[], false).await;
+    let mut mail = story.events[0].clone();
+    let mut event: Value = serde_json::from_str(&text(&mail["event"]["S"])).expect("JSON");
+    (event["type"], event["data"]) = (json!("user.password-changed"), json!({"userId": event["actor"]}));
+    mail["event"]["S"] = json!(event.to_string());
+    let mails: Vec<_> = (1..=150).map(|seconds| aged(&mail, TWO_MINUTES + Duration::from_secs(seconds))).collect();
+    for part in mails.chunks(75) {
+        aws::put(&quire, part).await;
+    }
+    story.release(&quire).await;
+    aws::call(&quire, "AmazonSQS.DeleteQueue", &json!({"QueueUrl": quire.queue_url("SendEmailQueue")})).await;
+    assert!(matches!(sweep(&quire).await, Outcome::Reply(_)));
+    assert_eq!(aws::count(&quire, "ModerateCommentQueue").await, 3);
+    assert_eq!(aws::items(&quire, "OUTBOX#").await.len(), mails.len());
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn each_sweep_measures_the_age_of_the_oldest_event_for_the_alarm() {
+    let mut story = Story::with_comments(2).await;
+    let ages = [600, 7200].map(Duration::from_secs);
+    story.events.iter_mut().zip(ages).for_each(|(event, age)| *event = aged(event, age));
+    let quire = story.begin_with(&[], false).await;
+    story.release(&quire).await;
+    // One that cannot be read counts too.
+    let mut unreadable = aged(&story.events[0], Duration::from_secs(86_400));
+    unreadable["event"]["S"] = json!("{}");
+    aws::put(&quire, &[unreadable.clone()]).await;
+    assert!(matches!(sweep(&quire).await, Outcome::Reply(_)));
+    aws::delete(&quire, &unreadable).await;
+    assert!(matches!(sweep(&quire).await, Outcome::Reply(_)));
+    let measured: Vec<Value> = eventually(|| async {
+        let lines: Vec<_> = quire.logs().iter().filter_map(|line| serde_json::from_str::<Value>(line).ok()).collect();
+        let measured: Vec<_> = lines.into_iter().filter(|line| line["_aws"].is_object()).collect();
+        (measured.len() == 2).then_some(measured)
+    })
+    .await;
+    // The form of Amazon CloudWatch's embedded metric format, version 0.
+    let metric = &measured[0]["_aws"]["CloudWatchMetrics"][0];
+    assert!(measured[0]["_aws"]["Timestamp"].is_i64() && metric["Dimensions"] == json!([[]]), "{measured:?}");
+    assert_eq!(metric["Metrics"], json!([{"Name": "OldestOutboxEventAge", "Unit": "Seconds"}]));
+    let age = |line: &Value| line["OldestOutboxEventAge"].as_i64().expect("a number");
+    assert!((86_400..86_500).contains(&age(&measured[0])) && age(&measured[1]) == 0, "{measured:?}");
+    // The alarm looks at this and at nothing else.
+    let template = std::fs::read_to_string(quire_tests::root().join("template.yaml")).expect("the template");
+    let alarm = template.split("  OutboxAgeAlarm:\n").nth(1).expect("the alarm");
+    let namespace = text(&metric["Namespace"]).replace(quire_local::cloud::STACK, "${AWS::StackName}");
+    assert!(alarm.contains(&format!("Namespace: !Sub {namespace}\n      MetricName: OldestOutboxEventAge\n      Statistic: Maximum")));
     quire.stop().await;
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// Function → status of its reply, or the whole result of one that is no route.
-const RESULTS: [(&str, Result<u64, &str>); 65] = [
+const RESULTS: [(&str, Result<u64, &str>); 68] = [
     ("begin-sign-in", Ok(404)),
     ("check-health", Ok(204)),
     ("confirm-second-factor", Ok(401)),
@@ -27,12 +27,14 @@ const RESULTS: [(&str, Result<u64, &str>); 65] = [
     ("delete-session", Ok(401)),
     ("delete-sessions", Ok(401)),
     ("delete-user", Ok(401)),
+    ("end-notifications", Ok(404)),
     ("fan-out-post", Err(r#"{"batchItemFailures":[]}"#)),
     ("finish-sign-in", Ok(400)),
     ("get-comment", Ok(404)),
     ("get-contract", Ok(200)),
     ("get-feed", Ok(401)),
     ("get-jwks", Ok(200)),
+    ("get-notification-preferences", Ok(401)),
     ("get-post", Ok(404)),
     ("get-revision", Ok(401)),
     ("get-second-factor", Ok(401)),
@@ -61,6 +63,7 @@ const RESULTS: [(&str, Result<u64, &str>); 65] = [
     ("remove-second-factor", Ok(401)),
     ("replace-comment", Ok(401)),
     ("replace-comment-status", Ok(401)),
+    ("replace-notification-preferences", Ok(401)),
     ("replace-password", Ok(401)),
     ("replace-post", Ok(401)),
     ("replace-user", Ok(401)),

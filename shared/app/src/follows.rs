@@ -5,6 +5,7 @@ use quire_domain::{
     Error, Result, Timestamp,
     cursor::{Followed, Position},
     error::Kind,
+    event::EventData,
     follow::{FeedEntry, Follow},
     id::UserId,
     limits,
@@ -73,6 +74,7 @@ impl Follows {
                 exists()?;
             } else {
                 let commit = Commit::new(Some(follower), call.trace.clone(), call.now).create(&follow);
+                let commit = commit.emit([EventData::UserFollowed { user_id: user, follower_id: follower }]);
                 match self.store.commit(commit).await {
                     Err(CommitError::Stale) => exists()?,
                     outcome => outcome?,

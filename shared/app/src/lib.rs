@@ -22,6 +22,7 @@ mod jwt;
 pub mod keys;
 pub mod mails;
 pub mod moderation;
+pub mod notifications;
 pub mod one_time;
 mod opaque;
 pub mod outbox;

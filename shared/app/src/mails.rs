@@ -1,7 +1,8 @@
-//! What people are mailed: tokens that they asked for, and what was done to their accounts.
+//! What people are mailed: tokens that they asked for, what was done to their accounts, and, if they like, comments and followers.
 //!
 //! No secret stands in an event or in a queue. The worker makes each token itself, stores its hash, sends it, and notes that it is sent; what
 //! comes again after that sends nothing. A crash between sending and noting sends a second mail, whose token takes the place of the first.
+//! An account is told once of a comment or a follower, however often it is approved or follows.
 
 mod letter;
 
@@ -10,9 +11,13 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use quire_domain::{
     Error, Result, Timestamp,
+    comment::Comment,
     event::{Consumer, Event, EventData},
-    id::UserId,
+    follow::Follow,
+    id::{CommentId, PostId, UserId},
+    notification::{NotificationPreferences, Notified, Topic, told_of_comment},
     one_time::{OneTimeToken, Purpose},
+    post::Post,
     text::Email,
     user::User,
 };
@@ -20,17 +25,19 @@ use quire_store::{Claim, Commit, CommitError, Key, Store};
 
 use crate::{
     change::{ATTEMPTS, made},
+    notifications::{self, Notifications},
     one_time,
     ports::{Mail, Mailer},
 };
 
 pub use letter::Links;
-use letter::Notice;
+use letter::{News, Notice};
 
 /// Mails people.
 #[derive(Clone)]
 pub struct Mails {
     store: Store,
+    notifications: Notifications,
     mailer: Arc<dyn Mailer>,
     links: Links,
 }
@@ -38,7 +45,7 @@ pub struct Mails {
 impl Mails {
     /// Mail to the accounts in `store`, with links to a front end if there is one.
     pub fn new(store: Store, mailer: Arc<dyn Mailer>, links: Links) -> Self {
-        Self { store, mailer, links }
+        Self { notifications: Notifications::new(store.clone()), store, mailer, links }
     }
 
     /// Sends the mail that an event asks for, if it asks for one.
@@ -67,6 +74,8 @@ impl Mails {
                 EventData::IdentityLinked { user_id, provider } => {
                     self.tell(event, *user_id, None, Notice::IdentityLinked { provider: provider.clone() }, now).await
                 }
+                EventData::CommentApproved { post_id, comment_id } => self.tell_of_comment(event, *post_id, *comment_id, now).await,
+                EventData::UserFollowed { user_id, follower_id } => self.tell_of_follower(event, *user_id, *follower_id, now).await,
                 EventData::UserErasureRequested { .. }
                 | EventData::PostDrafted { .. }
                 | EventData::PostScheduled { .. }
@@ -75,7 +84,6 @@ impl Mails {
                 | EventData::PostArchived { .. }
                 | EventData::PostDeleted { .. }
                 | EventData::CommentCreated { .. }
-                | EventData::CommentApproved { .. }
                 | EventData::CommentHeld { .. }
                 | EventData::CommentUpdated { .. }
                 | EventData::CommentRejected { .. }
@@ -123,6 +131,46 @@ impl Mails {
             Ok(()) | Err(CommitError::AlreadyDone) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Tells who wrote the post, and the comment that is answered, of a comment that others see.
+    async fn tell_of_comment(&self, event: &Event, post_id: PostId, id: CommentId, now: Timestamp) -> Result<()> {
+        let (post, comment) = self.store.get_both::<Post, Comment>(Key::post(post_id), Key::comment(post_id, id)).await?;
+        let Some((post, comment)) = post.zip(comment) else { return Ok(()) };
+        let (writer, parent) = (Key::user(comment.author_id), comment.parent_id.map(|parent| Key::comment(post_id, parent)));
+        let mut found = self.store.find([writer.clone()].into_iter().chain(parent.clone()).collect()).await?;
+        let Some(User { username: by, .. }) = found.take(&writer)? else { return Ok(()) };
+        let parent: Option<Comment> = parent.map(|parent| found.take(&parent)).transpose()?.flatten();
+        for (user, relation) in told_of_comment(&post, &comment, parent.as_ref(), event.actor) {
+            let news = News::Comment { relation, post: &post, comment: &comment, by: &by };
+            self.tell_news(event, user, Topic::Comments, id.to_string(), &news, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells an account of somebody who follows it still.
+    async fn tell_of_follower(&self, event: &Event, user_id: UserId, id: UserId, now: Timestamp) -> Result<()> {
+        let (follow, follower) = self.store.get_both::<Follow, User>(Key::follow(id, user_id), Key::user(id)).await?;
+        let Some((_, follower)) = follow.zip(follower.filter(|follower| follower.is_active)) else { return Ok(()) };
+        self.tell_news(event, user_id, Topic::Followers, id.to_string(), &News::Follower { id, name: &follower.username }, now).await
+    }
+
+    /// Tells an account news that it wants and has not been told.
+    async fn tell_news(&self, event: &Event, id: UserId, topic: Topic, about: String, news: &News<'_>, now: Timestamp) -> Result<()> {
+        let (user, preferences, notified) = (Key::user(id), Key::notification_preferences(id), Key::notified(id, &about));
+        let mut found = self.store.find(vec![user.clone(), preferences.clone(), notified.clone()]).await?;
+        let preferences = found.take(&preferences)?.unwrap_or_else(|| NotificationPreferences::new(id));
+        let Some(user) = found.take(&user)?.filter(|user| preferences.reach(user, topic)) else { return Ok(()) };
+        if found.has(&notified) {
+            return Ok(());
+        }
+        let preferences = self.notifications.with_key(preferences, &event.trace, now).await?;
+        let Some(key) = preferences.unsubscribe_key.as_ref().filter(|_| preferences.wants(topic)) else { return Ok(()) };
+        self.mail(&self.links.news(&user, news, &notifications::token(id, key, topic)?)).await?;
+        // If another delivery was as fast, both have sent it.
+        made(self.store.commit(Commit::new(None, event.trace.clone(), now).create(&Notified { user_id: id, about, at: now })).await)?;
+        tracing::info!(userId = %id, topic = topic.name(), "News was mailed");
+        Ok(())
     }
 
     async fn mail(&self, mail: &Mail) -> Result<()> {

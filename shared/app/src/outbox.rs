@@ -19,6 +19,8 @@ use crate::ports::Publisher;
 const SWEEP_AFTER_SECONDS: i64 = 60;
 /// Events that the sweep reads at once.
 const SWEEP_EVENTS: usize = 100;
+/// Events that a queue refuses together before the sweep takes it to be down, and asks it no more: one refused event says nothing.
+const REFUSED_EVENTS: usize = 10;
 
 /// The use cases of the outbox.
 #[derive(Clone)]
@@ -39,44 +41,31 @@ impl Outbox {
     /// # Errors
     /// The table's, when published events cannot be forgotten; they are published again.
     pub fn publish<'a>(&'a self, events: &'a [Event]) -> BoxFuture<'a, Result<BTreeSet<EventId>>> {
-        Box::pin(async move {
-            let mut queues: BTreeMap<Consumer, Vec<&Event>> = BTreeMap::new();
-            for event in events {
-                for consumer in event.data.consumers() {
-                    queues.entry(*consumer).or_default().push(event);
-                }
-            }
-            let mut failed = BTreeSet::new();
-            for (consumer, events) in &queues {
-                let accepted: BTreeSet<_> = self.publisher.publish(*consumer, events).await.into_iter().collect();
-                failed.extend(events.iter().map(|event| event.id).filter(|id| !accepted.contains(id)));
-            }
-            let published: Vec<_> = events.iter().map(|event| event.id).filter(|id| !failed.contains(id)).collect();
-            self.store.forget_events(&published).await?;
-            Ok(failed)
-        })
+        Box::pin(async move { self.publish_except(events, &mut BTreeSet::new()).await })
     }
 
     /// Publishes what has stayed in the outbox for more than a minute, so that an outage longer than the stream keeps its records
-    /// loses nothing.
+    /// loses nothing. Returns the age in seconds of the oldest event that it found, 0 where it found none.
+    ///
+    /// Whatever cannot be read or published is passed by, so that it hides nothing behind it.
     ///
     /// # Errors
     /// The table's.
-    pub fn sweep(&self, now: Timestamp) -> BoxFuture<'_, Result<()>> {
+    pub fn sweep(&self, now: Timestamp) -> BoxFuture<'_, Result<i64>> {
         Box::pin(async move {
             let before = now.plus_seconds(-SWEEP_AFTER_SECONDS);
-            let (mut published, mut left) = (0, 0);
+            let (mut published, mut left, mut oldest) = (0, 0, now);
+            let mut down = BTreeSet::new();
             for shard in 0..OUTBOX_SHARDS {
+                let mut after = None;
                 loop {
-                    let events = self.store.unpublished(shard, before, SWEEP_EVENTS).await?;
-                    if events.is_empty() {
-                        break;
-                    }
-                    let failed = self.publish(&events).await?.len();
+                    let page = self.store.unpublished(shard, before, after, SWEEP_EVENTS).await?;
+                    oldest = page.oldest.map_or(oldest, |at| at.min(oldest));
+                    let failed = self.publish_except(&page.events, &mut down).await?.len();
                     left += failed;
-                    published += events.len() - failed;
-                    // What failed would be read again at once.
-                    if failed > 0 {
+                    published += page.events.len() - failed;
+                    after = page.next;
+                    if after.is_none() {
                         break;
                     }
                 }
@@ -84,7 +73,32 @@ impl Outbox {
             if published + left > 0 {
                 tracing::info!(published, left, "The outbox had events that the relay has left");
             }
-            Ok(())
+            Ok(now.seconds() - oldest.seconds())
         })
+    }
+
+    /// As [`Outbox::publish`], without asking the consumers in `down`, to which those are added that have accepted nothing of
+    /// [`REFUSED_EVENTS`] or more.
+    async fn publish_except(&self, events: &[Event], down: &mut BTreeSet<Consumer>) -> Result<BTreeSet<EventId>> {
+        let mut queues: BTreeMap<Consumer, Vec<&Event>> = BTreeMap::new();
+        for event in events {
+            for consumer in event.data.consumers() {
+                queues.entry(*consumer).or_default().push(event);
+            }
+        }
+        let mut failed = BTreeSet::new();
+        for (consumer, events) in &queues {
+            let accepted: BTreeSet<_> = match down.contains(consumer) {
+                true => BTreeSet::new(),
+                false => self.publisher.publish(*consumer, events).await.into_iter().collect(),
+            };
+            if accepted.is_empty() && events.len() >= REFUSED_EVENTS {
+                down.insert(*consumer);
+            }
+            failed.extend(events.iter().map(|event| event.id).filter(|id| !accepted.contains(id)));
+        }
+        let published: Vec<_> = events.iter().map(|event| event.id).filter(|id| !failed.contains(id)).collect();
+        self.store.forget_events(&published).await?;
+        Ok(failed)
     }
 }

@@ -140,6 +140,8 @@ pub struct Mail {
     pub text: SecretString,
     /// As HTML.
     pub html: SecretString,
+    /// Where its reader ends mail of this kind with one `POST` (RFC 8058), if it is of such a kind.
+    pub unsubscribe: Option<SecretString>,
 }
 
 /// Sends mail: SES.

@@ -16,8 +16,10 @@ use quire_domain::{
 
 use crate::{Environment, MissingVariable};
 
-/// Entries in one `SendMessageBatch` (its quota). Our events have a few hundred bytes, far under the megabyte that a batch may have.
+/// Entries in one `SendMessageBatch` (its quota).
 const BATCH: usize = 10;
+/// Bytes of all messages of one `SendMessageBatch` (its quota): bodies, and names, types and values of attributes.
+const BATCH_BYTES: usize = 1024 * 1024;
 
 /// A queue for each consumer.
 #[derive(Debug, Clone)]
@@ -37,16 +39,14 @@ impl Queues {
         Ok(Self { client: Client::new(config), urls: Consumer::ALL.into_iter().map(url).collect::<Result<_, _>>()? })
     }
 
-    /// Sends at most [`BATCH`] events and returns the ids of those that the queue accepted.
-    async fn send(&self, consumer: Consumer, events: &[&Event]) -> Result<Vec<EventId>, Box<dyn StdError + Send + Sync>> {
+    /// Sends the entries of one batch and returns the positions of those that the queue accepted.
+    async fn send(&self, consumer: Consumer, entries: Vec<SendMessageBatchRequestEntry>) -> Result<Vec<usize>, Box<dyn StdError + Send + Sync>> {
         let url = self.urls.get(&consumer).ok_or("the consumer has no queue")?;
-        let entries = events.iter().enumerate().map(|(index, event)| entry(index, event)).collect::<Result<_, _>>()?;
         let output = self.client.send_message_batch().queue_url(url).set_entries(Some(entries)).send().await?;
         for failure in output.failed() {
             tracing::warn!(consumer = consumer.name(), code = failure.code(), "A queue did not accept an event");
         }
-        let accepted = output.successful().iter().filter_map(|entry| events.get(entry.id().parse::<usize>().ok()?));
-        Ok(accepted.map(|event| event.id).collect())
+        Ok(output.successful().iter().filter_map(|entry| entry.id().parse().ok()).collect())
     }
 }
 
@@ -54,15 +54,49 @@ impl Publisher for Queues {
     fn publish<'a>(&'a self, consumer: Consumer, events: &'a [&'a Event]) -> BoxFuture<'a, Vec<EventId>> {
         Box::pin(async move {
             let mut accepted = Vec::with_capacity(events.len());
-            for batch in events.chunks(BATCH) {
+            let mut entries = Vec::with_capacity(events.len());
+            for (index, event) in events.iter().enumerate() {
+                match entry(index, event) {
+                    Ok(entry) => entries.push(entry),
+                    Err(error) => tracing::error!(eventId = %event.id, error = &*error as &dyn StdError, "An event cannot be a message"),
+                }
+            }
+            for batch in batches(entries, bytes) {
                 match self.send(consumer, batch).await {
-                    Ok(ids) => accepted.extend(ids),
+                    Ok(indexes) => accepted.extend(indexes.into_iter().filter_map(|index| Some(events.get(index)?.id))),
                     Err(error) => tracing::warn!(consumer = consumer.name(), error = &*error as &dyn StdError, "A queue did not accept a batch"),
                 }
             }
             accepted
         })
     }
+}
+
+/// Divides entries into as few batches as their order and the quotas allow. An entry that is too large for any has one for itself.
+fn batches<T>(entries: Vec<T>, bytes: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+    let mut batches: Vec<Vec<T>> = Vec::new();
+    let mut room = 0;
+    for entry in entries {
+        let size = bytes(&entry);
+        match batches.last_mut() {
+            Some(batch) if batch.len() < BATCH && size <= room => {
+                room -= size;
+                batch.push(entry);
+            }
+            _ => {
+                room = BATCH_BYTES.saturating_sub(size);
+                batches.push(vec![entry]);
+            }
+        }
+    }
+    batches
+}
+
+/// What an entry counts for.
+fn bytes(entry: &SendMessageBatchRequestEntry) -> usize {
+    let attributes = entry.message_attributes().into_iter().flatten();
+    let attributes = attributes.map(|(name, value)| name.len() + value.data_type().len() + value.string_value().map_or(0, str::len));
+    entry.message_body().len() + attributes.sum::<usize>()
 }
 
 /// The event as its one JSON text, with what a consumer's tooling wants to see without parsing it.
@@ -74,4 +108,18 @@ fn entry(index: usize, event: &Event) -> Result<SendMessageBatchRequestEntry, Bo
         .message_attributes("correlationId", text(&event.trace.correlation_id)?)
         .message_attributes("traceparent", text(&event.trace.traceparent)?)
         .build()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_has_ten_entries_and_a_megabyte_at_most() {
+        let sizes = |entries: &[usize]| batches(entries.to_vec(), |size| *size);
+        assert_eq!(sizes(&[]), [[]; 0] as [[usize; 0]; 0]);
+        assert_eq!(sizes(&[1; 25]).iter().map(Vec::len).collect::<Vec<_>>(), [10, 10, 5]);
+        assert_eq!(sizes(&[BATCH_BYTES - 1, 1, 1]), [vec![BATCH_BYTES - 1, 1], vec![1]]);
+        assert_eq!(sizes(&[1, BATCH_BYTES + 1, 1]), [[1], [BATCH_BYTES + 1], [1]]);
+    }
 }

@@ -43,6 +43,8 @@ pub enum Kind {
     EmailVerification,
     /// A mailed token that sets another password.
     PasswordReset,
+    /// A way out of notifications.
+    Unsubscription,
     /// A session.
     Session,
     /// An API token.

@@ -9,8 +9,12 @@ use crate::{
     text::Email,
 };
 
+#[cfg(test)]
+mod document;
+
 /// What happened. The serialised form is `{"type": "comment.created", "data": {…}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
 pub enum EventData {
     /// An account was opened.
@@ -82,6 +86,14 @@ pub enum EventData {
         user_id: UserId,
         /// Name of the provider.
         provider: String,
+    },
+    /// An account follows another from now on.
+    #[serde(rename = "user.followed")]
+    UserFollowed {
+        /// Who is followed.
+        user_id: UserId,
+        /// Who follows.
+        follower_id: UserId,
     },
     /// A post was drafted, or is a draft again.
     #[serde(rename = "post.drafted")]
@@ -180,7 +192,7 @@ pub enum Consumer {
     ModerateComment,
     /// Puts a published post into the feeds of its author's followers.
     FanOutPost,
-    /// Mails people tokens that they asked for, and what was done to their accounts.
+    /// Mails people tokens that they asked for, what was done to their accounts, and what they want to be told.
     SendEmail,
 }
 
@@ -212,14 +224,15 @@ impl EventData {
             | Self::SessionReused { .. }
             | Self::SecondFactorChanged { .. }
             | Self::ApiTokenCreated { .. }
-            | Self::IdentityLinked { .. } => &[Consumer::SendEmail],
+            | Self::IdentityLinked { .. }
+            | Self::UserFollowed { .. }
+            | Self::CommentApproved { .. } => &[Consumer::SendEmail],
             Self::UserErasureRequested { .. }
             | Self::PostDrafted { .. }
             | Self::PostScheduled { .. }
             | Self::PostUpdated { .. }
             | Self::PostArchived { .. }
             | Self::PostDeleted { .. }
-            | Self::CommentApproved { .. }
             | Self::CommentHeld { .. }
             | Self::CommentRejected { .. }
             | Self::CommentDeleted { .. } => &[],

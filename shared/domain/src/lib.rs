@@ -17,6 +17,7 @@ pub mod id;
 pub mod identity;
 pub mod limits;
 pub mod moderation;
+pub mod notification;
 pub mod one_time;
 pub mod password_rules;
 pub mod policy;

@@ -7,6 +7,7 @@ use crate::{comment::Comment, limits, text::CommentText};
 
 /// Why a comment is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum Reason {
     /// It has more links than [`limits::COMMENT_LINKS`].

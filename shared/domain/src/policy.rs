@@ -237,6 +237,8 @@ pub enum Action {
     ManageSecondFactor,
     /// Link identities at other providers, list them and unlink them.
     ManageIdentities,
+    /// Say what one wants to be mailed about.
+    ManageNotifications,
     /// Read who did what.
     ReadAudit,
 }
@@ -261,7 +263,8 @@ impl Action {
             | Self::ManageTokens
             | Self::RevokeTokens
             | Self::ManageSecondFactor
-            | Self::ManageIdentities => None,
+            | Self::ManageIdentities
+            | Self::ManageNotifications => None,
         }
     }
 
@@ -276,7 +279,8 @@ impl Action {
             | Self::ManageSessions
             | Self::RevokeTokens
             | Self::ManageSecondFactor
-            | Self::ManageIdentities => true,
+            | Self::ManageIdentities
+            | Self::ManageNotifications => true,
             Self::ListUsers
             | Self::SwitchUser
             | Self::AssignRoles
@@ -342,7 +346,7 @@ fn has_role(id: UserId, roles: &Roles, action: Action, owner: Option<UserId>) ->
         Action::ModerateComment => has(Role::Editor),
         Action::React => has(Role::Reader),
         Action::Follow | Action::ReadFeed => own && has(Role::Reader),
-        Action::ManageSessions | Action::ManageTokens | Action::ManageSecondFactor | Action::ManageIdentities => own,
+        Action::ManageSessions | Action::ManageTokens | Action::ManageSecondFactor | Action::ManageIdentities | Action::ManageNotifications => own,
         Action::ReadAudit => has(Role::Admin),
     }
 }

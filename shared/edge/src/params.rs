@@ -9,6 +9,7 @@ use axum::{
 use quire_app::{
     Error,
     input::{self, Input},
+    notifications::UnsubscribeToken,
     one_time::{ResetToken, VerificationToken},
 };
 use quire_domain::{
@@ -74,6 +75,11 @@ impl PathId for ProviderName {
 impl PathId for VerificationToken {
     const NAME: &'static str = "token";
     const KIND: Kind = Kind::EmailVerification;
+}
+
+impl PathId for UnsubscribeToken {
+    const NAME: &'static str = "token";
+    const KIND: Kind = Kind::Unsubscription;
 }
 
 impl PathId for ResetToken {

@@ -153,6 +153,9 @@ impl From<Error> for Problem {
             Error::NotFound(Kind::PasswordReset) => {
                 Self::new(StatusCode::NOT_FOUND, "password-reset-not-found", "There is no such password reset, or none any more")
             }
+            Error::NotFound(Kind::Unsubscription) => {
+                Self::new(StatusCode::NOT_FOUND, "unsubscription-not-found", "There is nothing to unsubscribe from by this address")
+            }
             Error::NotFound(Kind::Reaction) => Self::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here"),
             Error::NotFound(Kind::Session) => Self::new(StatusCode::NOT_FOUND, "session-not-found", "There is no such session"),
             Error::NotFound(Kind::ApiToken) => Self::new(StatusCode::NOT_FOUND, "api-token-not-found", "There is no such API token"),

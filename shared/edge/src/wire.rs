@@ -7,6 +7,7 @@ use quire_app::{
     comments::{CommentReplacement, CommentStatusReplacement, CommentView, NewComment},
     follows::FollowView,
     identities::{IdentityView, NewIdentity, SignInView},
+    notifications::{NotificationPreferencesReplacement, NotificationPreferencesView},
     page::PageView,
     passwords::{NewPasswordReset, PasswordReplacement, PasswordReset},
     posts::{PostListItem, PostReplacement, PostView, RevisionListItem, RevisionView},
@@ -98,6 +99,8 @@ wire! {
     SignInView => "signIn", v1::SignIn;
     IdentityView => "identity", v1::Identity;
     PageView<IdentityView> => "page", v1::IdentityPage;
+    NotificationPreferencesReplacement => "notificationPreferences", v1::NotificationPreferences;
+    NotificationPreferencesView => "notificationPreferences", v1::NotificationPreferences;
     ProblemView<'_> => "problem", v1::Problem;
 }
 

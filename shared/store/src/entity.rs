@@ -13,6 +13,7 @@ use quire_domain::{
     follow::{FeedEntry, Follow},
     identity::{Identities, SignIn},
     limits,
+    notification::{NotificationPreferences, Notified},
     one_time::OneTimeToken,
     post::{Post, Status, Tombstone},
     reaction::Reaction,
@@ -126,6 +127,26 @@ impl Entity for OneTimeToken {
     /// It says that its event is done, as the marker of an effect does.
     fn expires(&self) -> Option<Timestamp> {
         Some(self.created_at.plus_seconds(limits::EFFECT_SECONDS))
+    }
+}
+
+impl Entity for NotificationPreferences {
+    fn key(&self) -> Key {
+        Key::notification_preferences(self.user_id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+impl Entity for Notified {
+    fn key(&self) -> Key {
+        Key::notified(self.user_id, &self.about)
+    }
+
+    fn expires(&self) -> Option<Timestamp> {
+        Some(self.at.plus_seconds(limits::EFFECT_SECONDS))
     }
 }
 

@@ -245,6 +245,16 @@ impl Key {
         Self::new(format!("EFFECT#{}#{id}", consumer.name()), "EFFECT")
     }
 
+    /// What an account wants to be mailed about.
+    pub fn notification_preferences(user: UserId) -> Self {
+        Self::new(format!("USER#{user}"), "NOTIFICATIONS")
+    }
+
+    /// The marker that an account was mailed about a comment or a follower.
+    pub fn notified(user: UserId, about: &str) -> Self {
+        Self::new(format!("EFFECT#{}#{about}#{user}", Consumer::SendEmail.name()), "EFFECT")
+    }
+
     /// The record of a request with an idempotency key. Clients choose keys, so the table sees only their hash.
     pub fn idempotency(scope: &IdempotencyScope<'_>) -> Self {
         let IdempotencyScope { caller, operation, key } = scope;

@@ -11,7 +11,7 @@ mod throttle;
 pub use commit::{Commit, CommitError, Recorded};
 pub use entity::{Counter, Entity, Listing};
 pub use key::{Claim, IdempotencyScope, Key, OUTBOX_SHARDS};
-pub use read::{Found, Order, Page, Pages, ReadError};
+pub use read::{Found, Order, Page, Pages, ReadError, Unpublished};
 pub use throttle::Admission;
 
 use aws_sdk_dynamodb::Client;

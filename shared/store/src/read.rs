@@ -80,6 +80,17 @@ pub struct Page<T> {
     pub more: bool,
 }
 
+/// Events that are not published yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unpublished {
+    /// Those that can be read, oldest first.
+    pub events: Vec<Event>,
+    /// When the oldest of all was written, whether it can be read or not.
+    pub oldest: Option<Timestamp>,
+    /// Sort key after which there are more.
+    pub next: Option<String>,
+}
+
 /// Items that were read by their keys.
 #[derive(Debug)]
 pub struct Found(HashMap<Key, Item>);
@@ -214,17 +225,21 @@ impl Store {
         Ok(recorded.filter(|recorded| recorded.expires_at >= now.seconds()))
     }
 
-    /// Events of one shard of the outbox from before `before` that are not published yet, oldest first.
-    /// An event that cannot be read is left out and logged; it stays in the table.
+    /// A page of the events of one shard of the outbox from before `before`, oldest first: `limit` items at most that come after the sort key
+    /// `after`. An event that cannot be read is left out and logged; it stays in the table.
     ///
     /// # Errors
     /// [`ReadError`].
-    pub async fn unpublished(&self, shard: u8, before: Timestamp, limit: usize) -> Result<Vec<Event>, ReadError> {
+    pub async fn unpublished(&self, shard: u8, before: Timestamp, after: Option<String>, limit: usize) -> Result<Unpublished, ReadError> {
         let bound = outbox_bound(before);
-        let pages = Pages { partition: Key::outbox_shard(shard % OUTBOX_SHARDS), prefix: "", after: None, order: Order::Ascending, limit };
+        let pages = Pages { partition: Key::outbox_shard(shard % OUTBOX_SHARDS), prefix: "", after, order: Order::Ascending, limit };
         let items = self.query(pages).await?;
-        let old = items.into_iter().filter(|item| item.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| *sk < bound));
-        Ok(old.filter_map(readable_event).collect())
+        let old: Vec<_> = items.into_iter().filter(|item| sort_key(item).is_some_and(|sk| *sk < bound)).collect();
+        let last = old.get(limit.wrapping_sub(1)).and_then(sort_key);
+        let next = last.filter(|_| old.len() > limit).cloned();
+        let oldest = old.iter().find_map(|item| Some(sort_key(item)?.parse::<EventId>().ok()?.made_at()));
+        let events = old.into_iter().take(limit).filter_map(readable_event).collect();
+        Ok(Unpublished { events, oldest, next })
     }
 
     /// Whether the table answers.
@@ -275,6 +290,10 @@ impl Store {
             }
         })
     }
+}
+
+fn sort_key(item: &Item) -> Option<&String> {
+    item.get("sk")?.as_s().ok()
 }
 
 fn key_of(item: &Item) -> Option<Key> {

@@ -4,7 +4,7 @@
 
 use std::{env, error::Error, fmt::Write, io::IsTerminal};
 
-use quire_domain::{event::Trace, limits};
+use quire_domain::{Timestamp, event::Trace, limits};
 use tracing::{Span, level_filters::LevelFilter};
 use uuid::Uuid;
 
@@ -23,6 +23,15 @@ pub fn init() {
 /// The span of one request or record: every line in it carries these ids.
 pub fn span(request_id: &str, trace: &Trace) -> Span {
     tracing::info_span!("request", requestId = request_id, correlationId = trace.correlation_id, traceparent = trace.traceparent)
+}
+
+/// Logs a measurement in the form that CloudWatch makes a metric of (embedded metric format): a line of its own, because `_aws` must be a
+/// member of the document and no text in it. Namespace, name and unit are words of ours.
+pub fn metric(namespace: &str, name: &str, unit: &str, value: i64, now: Timestamp) {
+    let at = now.millis();
+    println!(
+        r#"{{"_aws":{{"Timestamp":{at},"CloudWatchMetrics":[{{"Namespace":"{namespace}","Dimensions":[[]],"Metrics":[{{"Name":"{name}","Unit":"{unit}"}}]}}]}},"{name}":{value}}}"#
+    );
 }
 
 /// An error with all its causes, in one line for the operator.

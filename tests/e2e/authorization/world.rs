@@ -188,6 +188,7 @@ impl World {
             ("create-second-factor", _) => json!({"password": PASSWORD}),
             ("confirm-second-factor", _) => json!({"code": of_thing("<code>")}),
             ("remove-second-factor", _) => json!({"password": PASSWORD, "code": of_thing("<code>")}),
+            ("replace-notification-preferences", _) => json!({"comments": true, "followers": false}),
             ("link-identity", _) => json!({"provider": "nobody"}),
             ("create-email-verification" | "create-password-reset", _) => json!({"email": format!("{name}@example.com")}),
             // What counts is the token in the path, and no account helps who has none.

@@ -1,7 +1,8 @@
-//! The queue `SendEmailQueue`: mails a token that somebody asked for, or what was done to an account.
+//! The queue `SendEmailQueue`: mails a token that somebody asked for, what was done to an account, or news that it wants.
 //!
-//! Reads the claim of the address, the account, and the newest token or the marker of the event. Writes the token, of which it stores only
-//! a hash, before the mail is sent, and that it is sent, or the marker, afterwards.
+//! Reads the claim of the address, the account, and the newest token or the marker of the event; for news the comment or follower, and what
+//! the account wants. Writes the token, of which it stores only a hash, or a new key of unsubscribing before the mail is sent, and that it is
+//! sent, or a marker, afterwards.
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -22,7 +23,7 @@ fn main() -> ExitCode {
 
 fn worker(setup: &Setup) -> Result<Box<dyn Consume>, BoxError> {
     let mailer = Ses::new(&setup.aws, setup.environment.get("MAIL_FROM")?);
-    let links = Links::to(&setup.environment.get("FRONT_END_URL")?);
+    let links = Links::to(&setup.environment.get("FRONT_END_URL")?, &setup.environment.get("ISSUER")?);
     Ok(Box::new(SendEmail(Mails::new(setup.store()?, Arc::new(mailer), links))))
 }
 
