@@ -104,7 +104,7 @@ const COSTS: &[(&str, &str, &str)] = &[
     ("check-readiness", "", "GetItem 1"),
     ("get-contract", "", ""),
     ("read-docs", "", ""),
-    ("delete-post", "", "UpdateItem 1, GetItem 1, TransactWriteItems 14"),
+    ("delete-post", "", "UpdateItem 1, GetItem 1, TransactWriteItems 16"),
     ("delete-post", "again", "UpdateItem 1, GetItem 1, GetItem 1"),
 ];
 

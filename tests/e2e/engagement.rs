@@ -50,6 +50,7 @@ async fn a_reaction_is_there_or_not_however_often_it_is_said() {
         assert_eq!((counted(&quire, &post, "like").await, counted(&quire, &post, "changes").await), (1, 1));
     }
     put(&quire, &ada, &format!("{reactions}/sad")).await.expect(204);
+    assert_eq!(counted(&quire, &post, "changes").await, 2);
     let page = quire.get(&reactions).await.expect(200);
     let expected = ["like", "sad"].map(|kind| json!({"postId": post, "userId": ada.id, "kind": kind}));
     for (reaction, expected) in page["items"].as_array().expect("items").iter().zip(expected) {

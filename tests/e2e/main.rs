@@ -27,6 +27,7 @@ mod quotas;
 mod second_factor;
 mod sessions;
 mod story;
+mod tally;
 mod tokens;
 mod users;
 mod verification;
@@ -39,8 +40,9 @@ use quire_tests::{Quire, Reply, send, text};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// A number that is counted of a post; 0 if nothing was counted yet.
+/// A number that is counted of a post, once all is counted; 0 if nothing was.
 async fn counted(quire: &Quire, post: &str, counter: &str) -> i64 {
+    quire.is_tallied().await;
     let key = |text: &str| AttributeValue::S(text.to_owned());
     let get = quire.dynamodb().get_item().table_name(quire.table()).key("pk", key(&format!("POST#{post}"))).key("sk", key("COUNTS"));
     let item = get.consistent_read(true).send().await.expect("the table can be read").item.unwrap_or_default();

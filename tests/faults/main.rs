@@ -3,6 +3,7 @@
 mod aws;
 mod events;
 mod factors;
+mod kills;
 mod moderation;
 mod outbox;
 mod permissions;

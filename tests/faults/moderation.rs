@@ -13,15 +13,6 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_consumer_killed_at_any_call_of_a_batch_moderates_each_comment_once() {
-    let story = Story::with_comments(3).await;
-    let calls = story.calls_of("ModerateComment").await;
-    assert_eq!(calls.concat(), "GetItemQueryTransactWriteItems".repeat(3), "one batch of three");
-    let kill = |action: Action| (0..calls.len()).map(move |call| Rule::new(action.clone()).function("ModerateComment").skip(call));
-    story.survives(kill(Action::KillBefore).chain(kill(Action::KillAfter))).await;
-}
-
-#[tokio::test]
 async fn a_consumer_whose_table_fails_moderates_each_comment_once() {
     let story = Story::with_comments(2).await;
     let mut rules = Vec::new();

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::aws;
 
 /// How many clouds run at once. They wait for visibility timeouts for most of the time.
-const AT_ONCE: usize = 6;
+pub(crate) const AT_ONCE: usize = 6;
 
 /// The data of a Quire with a published post and new comments, whose events were taken out of the outbox before anybody saw them.
 pub(crate) struct Story {
@@ -39,10 +39,7 @@ impl Story {
         events.retain(|event| text(&event["event"]["S"]).contains("\"comment.created\""));
         events.sort_by_key(|event| text(&event["sk"]["S"]));
         assert_eq!(events.len(), comments);
-        let data = quire.stop().await;
-        // SQLite removes the journal as the last thing when it closes a file, which may then be copied.
-        eventually(|| async { files(data.path()).iter().all(|name| !name.ends_with("-wal")).then_some(()) }).await;
-        Self { data, author, post, events }
+        Self { data: settled(quire).await, author, post, events }
     }
 
     /// A Quire over a copy of the story.
@@ -53,18 +50,7 @@ impl Story {
     /// A Quire over a copy of the story, with a template in which each of these texts is another; `sources` says whether anything
     /// invokes the functions behind queues, streams and schedules.
     pub(crate) async fn begin_with(&self, changes: &[(&str, &str)], sources: bool) -> Quire {
-        let data = tempfile::tempdir().expect("a temporary folder");
-        for name in files(self.data.path()) {
-            std::fs::copy(self.data.path().join(&name), data.path().join(&name)).expect("a copy");
-        }
-        let mut template = std::fs::read_to_string(root().join("template.yaml")).expect("the template");
-        // The stream still tells of the events that were taken out.
-        for (old, new) in [("StartingPosition: TRIM_HORIZON", "StartingPosition: LATEST")].iter().chain(changes) {
-            assert_eq!(template.matches(old).count(), 1, "{old} stands in the template once");
-            template = template.replace(old, new);
-        }
-        std::fs::write(data.path().join("template.yaml"), template).expect("a template");
-        Self::over(data, sources).await
+        Self::over(copy(&self.data, changes), sources).await
     }
 
     /// A Quire over what another one that began has left.
@@ -95,7 +81,7 @@ impl Story {
         .await;
         let comments = aws::items(quire, "COMMENTS#").await;
         assert!(comments.iter().all(|comment| comment["version"]["N"] == "2"), "a comment was moderated twice: {comments:?}");
-        let mut effects: Vec<_> = aws::items(quire, "EFFECT#").await.iter().map(|effect| text(&effect["pk"]["S"])).collect();
+        let mut effects: Vec<_> = aws::items(quire, "EFFECT#moderate-comment#").await.iter().map(|effect| text(&effect["pk"]["S"])).collect();
         effects.sort();
         let expected: Vec<_> = self.events.iter().map(|event| format!("EFFECT#moderate-comment#{}", text(&event["sk"]["S"]))).collect();
         assert_eq!(effects, expected);
@@ -131,13 +117,39 @@ impl Story {
     }
 }
 
+/// Stops a Quire; its data, which may be copied.
+pub(crate) async fn settled(quire: Quire) -> TempDir {
+    let data = quire.stop().await;
+    // SQLite removes the journal as the last thing when it closes a file, which may then be copied.
+    eventually(|| async { files(data.path()).iter().all(|name| !name.ends_with("-wal")).then_some(()) }).await;
+    data
+}
+
+/// A copy of data whose events were taken out of the outbox, with a template in which each of these texts is another.
+pub(crate) fn copy(from: &TempDir, changes: &[(&str, &str)]) -> TempDir {
+    let data = tempfile::tempdir().expect("a temporary folder");
+    for name in files(from.path()) {
+        std::fs::copy(from.path().join(&name), data.path().join(&name)).expect("a copy");
+    }
+    let mut template = std::fs::read_to_string(root().join("template.yaml")).expect("the template");
+    // The stream still tells of the events that were taken out.
+    for (old, new) in [("StartingPosition: TRIM_HORIZON", "StartingPosition: LATEST")].iter().chain(changes) {
+        assert_eq!(template.matches(old).count(), 1, "{old} stands in the template once");
+        template = template.replace(old, new);
+    }
+    std::fs::write(data.path().join("template.yaml"), template).expect("a template");
+    data
+}
+
 /// Makes messages that were not dealt with come again after so many seconds, and so often before they are given up. By the template a
 /// message is given up after a quarter of an hour.
 pub(crate) async fn impatient(quire: &Quire, receives: u32, seconds: u32) {
-    let dead_letters = quire.cloud().stack().queues.iter().find(|queue| queue.logical_id == "ModerateCommentDeadLetters");
-    let redrive = json!({"deadLetterTargetArn": dead_letters.expect("the template has the queue").arn, "maxReceiveCount": receives});
-    aws::set_queue(quire, "ModerateCommentQueue", "RedrivePolicy", &redrive.to_string()).await;
-    aws::set_queue(quire, "ModerateCommentQueue", "VisibilityTimeout", &seconds.to_string()).await;
+    for queue in quire.cloud().stack().queues.iter().filter(|queue| queue.attributes.contains_key("RedrivePolicy")) {
+        let mut redrive: Value = serde_json::from_str(&queue.attributes["RedrivePolicy"]).expect("JSON");
+        redrive["maxReceiveCount"] = json!(receives);
+        aws::set_queue(quire, &queue.logical_id, "RedrivePolicy", &redrive.to_string()).await;
+        aws::set_queue(quire, &queue.logical_id, "VisibilityTimeout", &seconds.to_string()).await;
+    }
 }
 
 /// The operations that a function has called.

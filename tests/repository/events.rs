@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// Function → status of its reply, or the whole result of one that is no route.
-const RESULTS: [(&str, Result<u64, &str>); 68] = [
+const RESULTS: [(&str, Result<u64, &str>); 69] = [
     ("begin-sign-in", Ok(404)),
     ("check-health", Ok(204)),
     ("confirm-second-factor", Ok(401)),
@@ -71,6 +71,7 @@ const RESULTS: [(&str, Result<u64, &str>); 68] = [
     ("reset-password", Ok(404)),
     ("send-email", Err(r#"{"batchItemFailures":[]}"#)),
     ("sweep-outbox", Err("null")),
+    ("tally-engagement", Err(r#"{"batchItemFailures":[]}"#)),
     ("unlink-identity", Ok(401)),
     ("update-comment", Ok(401)),
     ("update-post", Ok(401)),

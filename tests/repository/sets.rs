@@ -99,20 +99,22 @@ fn the_docs_name_every_problem() {
     }
 }
 
-/// The requirements of docs/security.md, each with tests or the reason why there is none.
+/// The requirements of docs/security.md, each with tests or the reason why there is none, and the invariants of docs/operations.md.
 #[test]
 fn every_test_that_the_docs_name_exists() {
-    let security = doc("security.md");
-    let requirements = security.split("## Requirements").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("the requirements");
-    let rows: Vec<_> = requirements.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
-    assert!(rows.len() > 30, "{}", rows.len());
     let tests = tests();
-    for row in rows {
-        let shown = row.trim_matches(['|', ' ']).rsplit(" | ").next().expect("a column");
-        let named: Vec<_> = shown.split('`').skip(1).step_by(2).filter(|name| name.contains('_')).collect();
-        assert!(!named.is_empty() || shown.starts_with("Waived: "), "{row}: a test or a reason");
-        for name in named {
-            assert!(tests.contains(name), "docs/security.md names a test that does not exist: {name}");
+    for (document, heading, least) in [("security.md", "## Requirements", 30), ("operations.md", "## Invariants", 10)] {
+        let text = doc(document);
+        let section = text.split(heading).nth(1).and_then(|rest| rest.split("\n## ").next()).expect("the section");
+        let rows: Vec<_> = section.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+        assert!(rows.len() > least, "{document}: {}", rows.len());
+        for row in rows {
+            let shown = row.trim_matches(['|', ' ']).rsplit(" | ").next().expect("a column");
+            let named: Vec<_> = shown.split('`').skip(1).step_by(2).filter(|name| name.contains('_')).collect();
+            assert!(!named.is_empty() || shown.starts_with("Waived: "), "{row}: a test or a reason");
+            for name in named {
+                assert!(tests.contains(name), "docs/{document} names a test that does not exist: {name}");
+            }
         }
     }
 }

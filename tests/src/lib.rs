@@ -14,6 +14,7 @@ use aws_sdk_dynamodb::{
     config::{BehaviorVersion, Credentials, Region},
     types::AttributeValue,
 };
+use aws_sdk_sqs::types::QueueAttributeName;
 use quire_local::{
     cloud::{Cloud, Options, REGION},
     faults::Faults,
@@ -308,6 +309,28 @@ impl Quire {
         )
     }
 
+    /// Waits until all that readers did is counted.
+    pub async fn is_tallied(&self) {
+        let (dynamodb, sqs, url) = (self.dynamodb(), self.sqs(), self.queue_url("TallyEngagementQueue"));
+        let unpublished = async |shard: u8| {
+            let query = dynamodb.query().table_name(self.table()).consistent_read(true).key_condition_expression("pk = :pk");
+            let query =
+                query.filter_expression("contains(event, :type)").expression_attribute_values(":pk", AttributeValue::S(format!("OUTBOX#{shard}")));
+            let query = query.expression_attribute_values(":type", AttributeValue::S("\"post.engagement-changed\"".to_owned()));
+            query.send().await.expect("the table can be read").count
+        };
+        eventually(|| async {
+            for shard in 0..8 {
+                if unpublished(shard).await > 0 {
+                    return None;
+                }
+            }
+            // What is published is in the queue until it is counted.
+            (waiting(&sqs, &url).await == 0).then_some(())
+        })
+        .await;
+    }
+
     /// URL of a queue by its logical id.
     pub fn queue_url(&self, logical_id: &str) -> String {
         let queue = self.cloud.stack().queues.iter().find(|queue| queue.logical_id == logical_id).expect("the template has the queue");
@@ -318,6 +341,14 @@ impl Quire {
     pub fn table(&self) -> String {
         self.cloud.stack().tables["Table"].name.clone()
     }
+}
+
+/// How many messages a queue holds, whether somebody has them at the moment or not.
+async fn waiting(sqs: &aws_sdk_sqs::Client, url: &str) -> usize {
+    let attributes = sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::All).send().await;
+    let attributes = attributes.expect("the queue answers").attributes.unwrap_or_default();
+    let counts = attributes.iter().filter(|(name, _)| name.as_str().starts_with("ApproximateNumberOf"));
+    counts.map(|(_, count)| count.parse::<usize>().expect("a number")).sum()
 }
 
 fn developer() -> Credentials {

@@ -5,6 +5,7 @@ use quire_domain::{
     Error, Result, Timestamp,
     audit::AuditData,
     comment::{Comment, Decision, Status, Written},
+    counts::Counter,
     error::Kind,
     event::EventData,
     id::{CommentId, PostId, UserId},
@@ -18,7 +19,6 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Call,
     change::{ATTEMPTS, Precondition, made},
-    counts::{COMMENTS, counted},
     idempotency::commit_once,
     input::{Fields, Input},
     page::{PageRequest, PageView, walk},
@@ -319,8 +319,8 @@ impl Comments {
     async fn commit(&self, call: &Call, before: &Comment, after: &Comment, event: EventData, entry: Option<AuditData>) -> Result<bool> {
         let mut commit = Commit::new(call.principal.user_id(), call.trace.clone(), call.now)
             .update(before, after)
-            .add(Key::post_counts(after.post_id), &counted(COMMENTS, before.counted(after)))
-            .emit([event]);
+            .emit([event])
+            .emit(EventData::counted(after.post_id, Counter::CommentCount, before.counted(after)));
         if let Some(entry) = entry {
             commit = commit.audit(Some(before.author_id), entry);
         }

@@ -9,7 +9,6 @@ pub mod audit;
 pub mod call;
 pub mod change;
 pub mod comments;
-mod counts;
 pub mod feeds;
 pub mod follows;
 #[cfg(fuzzing)]
@@ -38,6 +37,7 @@ pub mod second_factor_changes;
 pub mod selection;
 pub mod sessions;
 pub mod tags;
+pub mod tallies;
 pub mod tokens;
 pub mod user_changes;
 pub mod users;

@@ -87,7 +87,8 @@ impl Mails {
                 | EventData::CommentHeld { .. }
                 | EventData::CommentUpdated { .. }
                 | EventData::CommentRejected { .. }
-                | EventData::CommentDeleted { .. } => Err(Error::internal("sending a mail", "nobody is mailed about such an event")),
+                | EventData::CommentDeleted { .. }
+                | EventData::PostEngagementChanged { .. } => Err(Error::internal("sending a mail", "nobody is mailed about such an event")),
             }
         })
     }

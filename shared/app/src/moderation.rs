@@ -4,6 +4,7 @@ use futures::future::BoxFuture;
 use quire_domain::{
     Error, Result, Timestamp,
     comment::Comment,
+    counts::Counter,
     cursor::Position,
     event::{Consumer, Event, EventData},
     id::{CommentId, PostId},
@@ -11,11 +12,7 @@ use quire_domain::{
 };
 use quire_store::{Commit, CommitError, Key, Order, Pages, Store};
 
-use crate::{
-    Call,
-    change::ATTEMPTS,
-    counts::{COMMENTS, counted},
-};
+use crate::{Call, change::ATTEMPTS};
 
 /// How many comments before a new one are looked at for repetitions.
 const EARLIER: usize = 100;
@@ -56,9 +53,9 @@ impl Moderation {
                 let Some((moderated, decided)) = comment.moderated(&verdict, now) else { return Ok(()) };
                 let commit = Commit::new(None, call.trace.clone(), now)
                     .update(&comment, &moderated)
-                    .add(Key::post_counts(post_id), &counted(COMMENTS, comment.counted(&moderated)))
                     .effect(Consumer::ModerateComment, event.id)
-                    .emit([decided]);
+                    .emit([decided])
+                    .emit(EventData::counted(post_id, Counter::CommentCount, comment.counted(&moderated)));
                 match self.store.commit(commit).await {
                     Ok(()) => tracing::info!(commentId = %comment_id, status = ?moderated.status, "A comment was moderated"),
                     Err(CommitError::AlreadyDone) => tracing::info!(commentId = %comment_id, "A comment was moderated before"),

@@ -134,7 +134,11 @@ impl Posts {
                 let post = post.edited_by(&call.principal)?;
                 precondition.check(post.version)?;
                 let (tombstone, deleted) = post.clone().delete(&call.principal, call.now)?;
-                let commit = Commit::new(call.principal.user_id(), call.trace.clone(), call.now).remove(&post).create(&tombstone).emit([deleted]);
+                let commit = Commit::new(call.principal.user_id(), call.trace.clone(), call.now)
+                    .remove(&post)
+                    .erase(Key::post_counts(id))
+                    .create(&tombstone)
+                    .emit([deleted]);
                 if made(self.store.commit(commit).await)? {
                     return Ok(());
                 }

@@ -3,8 +3,10 @@
 use futures::future::BoxFuture;
 use quire_domain::{
     Error, Result, Timestamp,
+    counts::Counter,
     cursor::Reacted,
     error::Kind as Missing,
+    event::EventData,
     id::{PostId, UserId},
     policy::{self, Action},
     post::Post,
@@ -16,7 +18,6 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Call,
     change::{ATTEMPTS, made},
-    counts::counted,
     input::{Fields, Input},
     page::{PageRequest, PageView, walk},
 };
@@ -83,11 +84,13 @@ impl Reactions {
             if present.is_some() {
                 return exists();
             }
-            let commit = Commit::new(Some(reaction.user_id), call.trace.clone(), call.now)
-                .create(&reaction)
-                .add(Key::post_counts(post), &counted(kind.name(), 1));
+            let commit = Commit::new(Some(reaction.user_id), call.trace.clone(), call.now).create(&reaction).emit(EventData::counted(
+                post,
+                Counter::Reaction(kind),
+                1,
+            ));
             match self.store.commit(commit).await {
-                // Another request was faster, and has counted it.
+                // Another request was faster, and its event is counted.
                 Err(CommitError::Stale) => exists(),
                 outcome => Ok(outcome?),
             }
@@ -102,9 +105,11 @@ impl Reactions {
         Box::pin(async move {
             for _ in 0..ATTEMPTS {
                 let (_, Some(reaction)) = self.wanted(call, post, kind).await? else { return Ok(()) };
-                let commit = Commit::new(Some(reaction.user_id), call.trace.clone(), call.now)
-                    .remove(&reaction)
-                    .add(Key::post_counts(post), &counted(kind.name(), -1));
+                let commit = Commit::new(Some(reaction.user_id), call.trace.clone(), call.now).remove(&reaction).emit(EventData::counted(
+                    post,
+                    Counter::Reaction(kind),
+                    -1,
+                ));
                 if made(self.store.commit(commit).await)? {
                     return Ok(());
                 }

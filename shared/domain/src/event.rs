@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Timestamp,
+    counts::Counter,
     id::{ApiTokenId, CommentId, EventId, PostId, SessionId, UserId},
     moderation::Reason,
     text::Email,
@@ -183,6 +184,16 @@ pub enum EventData {
         /// The comment.
         comment_id: CommentId,
     },
+    /// What readers did with a post is another number than before.
+    #[serde(rename = "post.engagement-changed")]
+    PostEngagementChanged {
+        /// The post.
+        post_id: PostId,
+        /// What is counted.
+        counter: Counter,
+        /// By how much it changed.
+        delta: i64,
+    },
 }
 
 /// A queue's consumer.
@@ -194,11 +205,13 @@ pub enum Consumer {
     FanOutPost,
     /// Mails people tokens that they asked for, what was done to their accounts, and what they want to be told.
     SendEmail,
+    /// Counts what readers did with posts.
+    TallyEngagement,
 }
 
 impl Consumer {
     /// Every consumer.
-    pub const ALL: [Self; 3] = [Self::ModerateComment, Self::FanOutPost, Self::SendEmail];
+    pub const ALL: [Self; 4] = [Self::ModerateComment, Self::FanOutPost, Self::SendEmail, Self::TallyEngagement];
 
     /// Name of the function that consumes; its queue's URL is in the environment variable `MODERATE_COMMENT_QUEUE_URL`.
     pub fn name(self) -> &'static str {
@@ -206,11 +219,17 @@ impl Consumer {
             Self::ModerateComment => "moderate-comment",
             Self::FanOutPost => "fan-out-post",
             Self::SendEmail => "send-email",
+            Self::TallyEngagement => "tally-engagement",
         }
     }
 }
 
 impl EventData {
+    /// The event of a counter of a post that changed by `delta`; none for 0.
+    pub fn counted(post_id: PostId, counter: Counter, delta: i64) -> Option<Self> {
+        (delta != 0).then_some(Self::PostEngagementChanged { post_id, counter, delta })
+    }
+
     /// Who is told: the one table of subscriptions. An event that nobody subscribes to is not stored.
     pub fn consumers(&self) -> &'static [Consumer] {
         match self {
@@ -227,6 +246,7 @@ impl EventData {
             | Self::IdentityLinked { .. }
             | Self::UserFollowed { .. }
             | Self::CommentApproved { .. } => &[Consumer::SendEmail],
+            Self::PostEngagementChanged { .. } => &[Consumer::TallyEngagement],
             Self::UserErasureRequested { .. }
             | Self::PostDrafted { .. }
             | Self::PostScheduled { .. }

@@ -6,7 +6,8 @@ use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
     types::{
-        AttributeValue, CancellationReason, Delete, DeleteRequest, Put, PutRequest, TransactWriteItem, Update, WriteRequest, builders::DeleteBuilder,
+        AttributeValue, CancellationReason, ConditionCheck, Delete, DeleteRequest, Put, PutRequest, TransactWriteItem, Update, WriteRequest,
+        builders::DeleteBuilder,
     },
 };
 use futures::future::BoxFuture;
@@ -181,6 +182,22 @@ impl Commit {
             self.delete(Delete::builder(), key);
         }
         self.count(&entity.counted_in(), &[])
+    }
+
+    /// Removes what is at `key`, if anything is.
+    #[must_use]
+    pub fn erase(mut self, key: Key) -> Self {
+        self.delete(Delete::builder(), key);
+        self
+    }
+
+    /// Writes nothing, but the commit fails with [`CommitError::Stale`] unless there is something at `key`.
+    #[must_use]
+    pub fn require(mut self, key: Key) -> Self {
+        let check = ConditionCheck::builder().table_name("").set_key(Some(attributes(key))).condition_expression("attribute_exists(pk)");
+        let item = TransactWriteItem::builder().set_condition_check(check.build().ok()).build();
+        self.writes.push(Write { item, on_condition: OnCondition::Stale });
+        self
     }
 
     /// Adds to counters, which are numbers from 0 at `key`. Nothing is written where nothing is added.
@@ -422,6 +439,9 @@ impl Store {
         }
         if let Some(update) = &mut item.update {
             update.table_name.clone_from(&self.table);
+        }
+        if let Some(check) = &mut item.condition_check {
+            check.table_name.clone_from(&self.table);
         }
         item
     }

@@ -7,6 +7,6 @@ mod queue;
 mod schedule;
 mod stream;
 
-pub use queue::{Consume, run_queue};
+pub use queue::{Consume, ConsumeBatch, run_queue, run_queue_batches};
 pub use schedule::{Tick, run_schedule};
 pub use stream::{Relay, run_stream};

@@ -1,10 +1,10 @@
 //! Workers behind a queue.
 
-use std::process::ExitCode;
+use std::{collections::BTreeSet, process::ExitCode};
 
 use futures::future::BoxFuture;
 use quire_aws::{BoxError, Setup};
-use quire_domain::{Result, Timestamp, event::Event};
+use quire_domain::{Result, Timestamp, event::Event, id::EventId};
 use serde_json::Value;
 use tracing::Instrument;
 
@@ -19,35 +19,103 @@ pub trait Consume: Send + Sync {
     fn consume<'a>(&'a self, event: &'a Event, now: Timestamp) -> BoxFuture<'a, Result<()>>;
 }
 
-/// Runs the consumer that `start` builds until Lambda ends the process.
-pub fn run_queue(start: fn(&Setup) -> Result<Box<dyn Consume>, BoxError>) -> ExitCode {
-    batch::run(start, |worker, payload, request_id| Box::pin(async move { Ok(serde_json::to_value(consume(worker, payload, request_id).await?)?) }))
+/// Does what many events ask, together.
+pub trait ConsumeBatch: Send + Sync {
+    /// Handles events and returns the ids of those to be delivered again. Each may come twice, even in one batch, and in any order.
+    ///
+    /// # Errors
+    /// Any error delivers all of them again, and in the end moves them to the dead-letter queue.
+    fn consume_batch<'a>(&'a self, events: &'a [Event], now: Timestamp) -> BoxFuture<'a, Result<BTreeSet<EventId>>>;
 }
 
-async fn consume(worker: &dyn Consume, payload: Value, request_id: &str) -> Result<BatchResponse, BoxError> {
-    let mut response = BatchResponse::default();
-    for record in batch::records(payload)? {
-        let id = record.get("messageId").and_then(Value::as_str).ok_or("a record has no messageId")?;
-        let body = record.get("body").and_then(Value::as_str).unwrap_or_default();
-        let event: Event = match serde_json::from_str(body) {
-            Ok(event) => event,
-            Err(error) => {
-                tracing::error!(messageId = id, error = %error, "A message is no event of ours");
-                response.fail(id);
-                continue;
-            }
-        };
-        let span = quire_telemetry::span(request_id, &event.trace);
-        async {
-            if let Err(error) = guarded(worker.consume(&event, Timestamp::now())).await {
-                tracing::error!(messageId = id, eventId = %event.id, error = quire_telemetry::chain(&error), "An event could not be handled");
-                response.fail(id);
+/// Runs the consumer that `start` builds until Lambda ends the process.
+pub fn run_queue(start: fn(&Setup) -> Result<Box<dyn Consume>, BoxError>) -> ExitCode {
+    batch::run(start, |worker, payload, request_id| {
+        Box::pin(async move {
+            let messages = Messages::read(payload)?;
+            let failed = each(worker, &messages.events, request_id).await;
+            Ok(serde_json::to_value(messages.reply(&failed))?)
+        })
+    })
+}
+
+/// Runs the consumer of batches that `start` builds until Lambda ends the process.
+pub fn run_queue_batches(start: fn(&Setup) -> Result<Box<dyn ConsumeBatch>, BoxError>) -> ExitCode {
+    batch::run(start, |worker, payload, _| {
+        Box::pin(async move {
+            let messages = Messages::read(payload)?;
+            let failed = together(worker, &messages.events).await;
+            Ok(serde_json::to_value(messages.reply(&failed))?)
+        })
+    })
+}
+
+/// The messages of one invocation.
+struct Messages {
+    /// Those that can be read.
+    events: Vec<Event>,
+    /// The ids of their messages.
+    ids: Vec<String>,
+    response: BatchResponse,
+}
+
+impl Messages {
+    fn read(payload: Value) -> Result<Self, BoxError> {
+        let mut messages = Self { events: Vec::new(), ids: Vec::new(), response: BatchResponse::default() };
+        for record in batch::records(payload)? {
+            let id = record.get("messageId").and_then(Value::as_str).ok_or("a record has no messageId")?;
+            match serde_json::from_str(record.get("body").and_then(Value::as_str).unwrap_or_default()) {
+                Ok(event) => {
+                    messages.events.push(event);
+                    messages.ids.push(id.to_owned());
+                }
+                Err(error) => {
+                    tracing::error!(messageId = id, error = %error, "A message is no event of ours");
+                    messages.response.fail(id);
+                }
             }
         }
-        .instrument(span)
+        Ok(messages)
+    }
+
+    /// Names the messages to be delivered again: those that cannot be read, and those of the events that failed.
+    fn reply(mut self, failed: &BTreeSet<EventId>) -> BatchResponse {
+        for (id, event) in self.ids.into_iter().zip(&self.events) {
+            if failed.contains(&event.id) {
+                tracing::error!(messageId = id, eventId = %event.id, "A message will be delivered again");
+                self.response.fail(id);
+            }
+        }
+        self.response
+    }
+}
+
+/// Handles events one by one.
+async fn each(worker: &dyn Consume, events: &[Event], request_id: &str) -> BTreeSet<EventId> {
+    let mut failed = BTreeSet::new();
+    for event in events {
+        async {
+            if let Err(error) = guarded(worker.consume(event, Timestamp::now())).await {
+                tracing::error!(eventId = %event.id, error = quire_telemetry::chain(&error), "An event could not be handled");
+                failed.insert(event.id);
+            }
+        }
+        .instrument(quire_telemetry::span(request_id, &event.trace))
         .await;
     }
-    Ok(response)
+    failed
+}
+
+/// Handles events together. Each has a trace of its own, to which its line in the log belongs.
+async fn together(worker: &dyn ConsumeBatch, events: &[Event]) -> BTreeSet<EventId> {
+    let failed = guarded(worker.consume_batch(events, Timestamp::now())).await.unwrap_or_else(|error| {
+        tracing::error!(error = quire_telemetry::chain(&error), "Events could not be handled");
+        events.iter().map(|event| event.id).collect()
+    });
+    for Event { id, trace, .. } in events.iter().filter(|event| !failed.contains(&event.id)) {
+        tracing::info!(eventId = %id, correlationId = trace.correlation_id, traceparent = trace.traceparent, "An event was handled");
+    }
+    failed
 }
 
 #[cfg(test)]
@@ -82,12 +150,58 @@ mod tests {
         json!({"messageId": id, "body": serde_json::to_string(&Event::new(data, None, trace, now)).unwrap()})
     }
 
+    impl ConsumeBatch for Moody {
+        fn consume_batch<'a>(&'a self, events: &'a [Event], now: Timestamp) -> BoxFuture<'a, Result<BTreeSet<EventId>>> {
+            Box::pin(async move {
+                let mut failed = BTreeSet::new();
+                for event in events {
+                    if event.trace.correlation_id == "fails alone" {
+                        failed.insert(event.id);
+                    } else {
+                        self.consume(event, now).await?;
+                    }
+                }
+                Ok(failed)
+            })
+        }
+    }
+
+    fn messages(records: &[Value]) -> Messages {
+        Messages::read(json!({ "Records": records })).unwrap()
+    }
+
+    fn named(response: &BatchResponse) -> Vec<&str> {
+        response.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str()).collect()
+    }
+
+    fn poison() -> Value {
+        json!({"messageId": "poison", "body": "{\"type\": \"unheard of\"}"})
+    }
+
     #[tokio::test]
     async fn each_record_fails_alone() {
-        let poison = json!({"messageId": "poison", "body": "{\"type\": \"unheard of\"}"});
-        let records = [record("1", "fine"), record("2", "panics"), poison, record("3", "fails"), record("4", "fine"), json!({"messageId": "5"})];
-        let response = consume(&Moody, json!({ "Records": records }), "request").await.unwrap();
-        let failed: Vec<_> = response.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str()).collect();
-        assert_eq!(failed, ["2", "poison", "3", "5"]);
+        let records = [record("1", "fine"), record("2", "panics"), poison(), record("3", "fails"), record("4", "fine"), json!({"messageId": "5"})];
+        let messages = messages(&records);
+        let failed = each(&Moody, &messages.events, "request").await;
+        assert_eq!(named(&messages.reply(&failed)), ["poison", "5", "2", "3"]);
+    }
+
+    #[tokio::test]
+    async fn of_a_batch_those_that_failed_are_delivered_again() {
+        let twice = record("4", "fails alone");
+        let mut again = twice.clone();
+        again["messageId"] = json!("5");
+        let messages = messages(&[record("1", "fine"), poison(), record("2", "fine"), twice, again]);
+        let failed = together(&Moody, &messages.events).await;
+        assert_eq!(named(&messages.reply(&failed)), ["poison", "4", "5"]);
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_fails_or_panics_is_delivered_again_whole() {
+        for mood in ["fails", "panics"] {
+            let messages = messages(&[record("1", "fine"), record("2", mood)]);
+            let failed = together(&Moody, &messages.events).await;
+            assert_eq!(named(&messages.reply(&failed)), ["1", "2"], "{mood}");
+        }
     }
 }

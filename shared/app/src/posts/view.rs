@@ -2,7 +2,7 @@
 
 use quire_domain::{
     Timestamp,
-    counts::{PostCounts, ReactionCount},
+    counts::{Counter, PostCounts, ReactionCount},
     details::{Details, Language, Tags},
     id::{PostId, UserId},
     post::{Post, PostSummary, Status},
@@ -125,7 +125,7 @@ impl PostView {
             created_at,
             updated_at,
             published_at,
-            comment_count: counts.comment_count,
+            comment_count: counts.shown(Counter::CommentCount),
             reactions: counts.reactions(),
             version,
             changes: counts.changes,

@@ -1,0 +1,174 @@
+//! Whatever queues, streams and schedules invoke is killed before and after each call that it makes, and each ends as if nothing had
+//! happened. The calls are those that it was seen to make, so a new call is covered by itself; a new function needs a row in `CASES`.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use futures::{StreamExt, stream};
+use quire_local::{
+    faults::{Action, Rule},
+    functions::Phase,
+};
+use quire_tests::{Quire, eventually, text};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::{
+    aws,
+    events::aged,
+    story::{AT_ONCE, Story, calls, copy, impatient, settled},
+};
+
+/// A function, and the events that it has to do with.
+struct Case {
+    function: &'static str,
+    /// Type of the events.
+    event: &'static str,
+    /// How many there are of them.
+    events: usize,
+    /// What ends in another way if something is done again, and may: names of attributes.
+    differs: &'static [&'static str],
+}
+
+const CASES: [Case; 6] = [
+    Case { function: "ModerateComment", event: "comment.created", events: 2, differs: &[] },
+    Case { function: "FanOutPost", event: "post.published", events: 1, differs: &[] },
+    // A token that was stored and may not have been mailed is replaced.
+    Case { function: "SendEmail", event: "user.registered", events: 1, differs: &["version", "hash"] },
+    Case { function: "TallyEngagement", event: "post.engagement-changed", events: 4, differs: &[] },
+    Case { function: "RelayOutbox", event: "post.published", events: 2, differs: &[] },
+    Case { function: "SweepOutbox", event: "post.published", events: 2, differs: &[] },
+];
+
+/// What tells when something happened, and in how many parts something was counted.
+const TIMES: [&str; 5] = ["createdAt", "updatedAt", "ends", "expiresAt", "changes"];
+
+/// The data of a Quire in which much has happened, and its events, which nobody has seen.
+struct World {
+    data: TempDir,
+    events: Vec<Value>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let quire = Quire::with(tempfile::tempdir().expect("a temporary folder"), |options| options.sources = false).await;
+        let (ada, bob) = (quire.person("ada").await, quire.person("bob").await);
+        let put = |path: String| quire.request(Method::PUT, &path).bearer_auth(&bob.token);
+        quire_tests::send(put(format!("/api/v1/users/{}/followers/{}", ada.id, bob.id))).await.expect(204);
+        let (post, other) = (quire.published_post(&ada, "One").await, quire.published_post(&ada, "Two").await);
+        for path in [format!("{post}/reactions/like"), format!("{post}/reactions/sad"), format!("{other}/reactions/like")] {
+            quire_tests::send(put(format!("/api/v1/posts/{path}"))).await.expect(204);
+        }
+        quire.delete_as(&bob, &format!("/api/v1/posts/{post}/reactions/sad")).await.expect(204);
+        for words in ["Well said", "Well written"] {
+            quire.post_as(&bob, &format!("/api/v1/posts/{post}/comments"), &json!({"content": words})).await.expect(201);
+        }
+        let events = aws::items(&quire, "OUTBOX#").await;
+        for event in &events {
+            aws::delete(&quire, event).await;
+        }
+        Self { data: settled(quire).await, events }
+    }
+
+    /// What is to happen in a case, with another rule each time: all end in the same way, and so they end without any.
+    async fn holds(&self, case: &Case) {
+        let (expected, calls) = self.play(case, None).await;
+        assert!(!calls.is_empty(), "{} has something to do", case.function);
+        let mut rules = Vec::new();
+        for call in 0..calls.len() {
+            // Longer than messages stay invisible: another process gets them meanwhile.
+            for action in [Action::KillBefore, Action::KillAfter, Action::Delay(Duration::from_secs(3))] {
+                rules.push(Rule::new(action).function(case.function).skip(call));
+            }
+        }
+        let play = |rule: Rule| async move { (format!("{rule:?}"), self.play(case, Some(rule)).await.0) };
+        let ends: Vec<_> = stream::iter(rules).map(play).buffer_unordered(AT_ONCE).collect().await;
+        for (rule, end) in ends {
+            assert_eq!(end, expected, "{rule}");
+        }
+    }
+
+    /// How it ends, and the calls that the function has made until then.
+    async fn play(&self, case: &Case, rule: Option<Rule>) -> (Vec<String>, Vec<String>) {
+        let is_scheduled = case.function == "SweepOutbox";
+        // What is swept is what the relay has not seen.
+        let changes: &[_] = if is_scheduled { &[(r#"{"prefix": "OUTBOX#"}"#, r#"{"prefix": "NOTHING#"}"#)] } else { &[] };
+        let quire = Story::over(copy(&self.data, changes), true).await;
+        impatient(&quire, 1000, 2).await;
+        let fired = rule.map(|rule| quire.faults().add(rule));
+        let named = format!("\"{}\"", case.event);
+        let mut events: Vec<_> = self.events.iter().filter(|event| text(&event["event"]["S"]).contains(&named)).cloned().collect();
+        events.truncate(case.events);
+        assert_eq!(events.len(), case.events, "{}", case.event);
+        if is_scheduled {
+            events.iter_mut().for_each(|event| *event = aged(event, Duration::from_secs(120)));
+        }
+        aws::put(&quire, &events).await;
+        if is_scheduled {
+            // Killed or not, the next run does what is left.
+            for _ in 0..2 {
+                quire.cloud().functions().invoke(case.function, "{}".into(), None).await;
+            }
+        }
+        eventually(|| async { (is_idle(&quire).await && is_idle(&quire).await).then_some(()) }).await;
+        if let Some(fired) = fired {
+            assert_eq!(fired.count(), 1, "the call is made");
+        }
+        let dead = quire.cloud().stack().queues.iter().filter(|queue| !queue.attributes.contains_key("RedrivePolicy"));
+        for queue in dead {
+            assert_eq!(aws::count(&quire, &queue.logical_id).await, 0, "{} is empty", queue.logical_id);
+        }
+        let (state, calls) = (state(&quire, case).await, calls(&quire, case.function));
+        quire.stop().await;
+        (state, calls)
+    }
+}
+
+/// Whether nothing is left to do.
+async fn is_idle(quire: &Quire) -> bool {
+    for queue in &quire.cloud().stack().queues {
+        if aws::count(quire, &queue.logical_id).await > 0 {
+            return false;
+        }
+    }
+    let functions = quire.cloud().stack().functions.keys();
+    let is_busy = |function: &String| quire.cloud().functions().instances(function).iter().any(|instance| instance.phase == Phase::Busy);
+    aws::items(quire, "OUTBOX#").await.is_empty() && !functions.into_iter().any(is_busy)
+}
+
+/// All that the table holds and who was mailed, without what differs between two runs.
+async fn state(quire: &Quire, case: &Case) -> Vec<String> {
+    let page = aws::call(quire, "DynamoDB_20120810.Scan", &json!({"TableName": quire.table(), "ConsistentRead": true})).await;
+    assert_eq!(page.get("LastEvaluatedKey"), None, "one page holds everything");
+    let mut state = Vec::new();
+    for item in page["Items"].as_array().expect("items") {
+        let mut item = item.as_object().expect("an item").clone();
+        item.retain(|name, _| !TIMES.contains(&name.as_str()) && !case.differs.contains(&name.as_str()));
+        // An event that follows has another id each time.
+        let key = text(&item["pk"]["S"]);
+        if key.starts_with("EFFECT#") {
+            item.insert("pk".to_owned(), json!(key.rsplit_once('#').map(|(consumer, _)| consumer)));
+        }
+        state.push(Value::from(item).to_string());
+    }
+    let mailed: BTreeSet<_> = quire.mails().into_iter().map(|mail| format!("mail to {:?}: {}", mail.to, mail.subject)).collect();
+    state.extend(mailed);
+    state.sort();
+    state
+}
+
+#[tokio::test]
+async fn a_worker_killed_or_slow_at_any_call_ends_as_one_that_was_not() {
+    let world = World::new().await;
+    for case in &CASES {
+        world.holds(case).await;
+    }
+}
+
+#[test]
+fn every_worker_is_killed() {
+    let stack = quire_local::template::load(&quire_tests::root().join("template.yaml"), &quire_tests::source()).expect("the template is right");
+    let workers = stack.functions.values().filter(|function| !function.triggers.is_empty());
+    let workers: BTreeSet<_> = workers.map(|function| function.logical_id.as_str()).collect();
+    assert_eq!(CASES.iter().map(|case| case.function).collect::<BTreeSet<_>>(), workers);
+}
