@@ -30,6 +30,7 @@ mod password;
 pub mod passwords;
 pub mod ports;
 pub mod posts;
+pub mod publishing;
 pub mod rates;
 pub mod reactions;
 pub mod second_factor;

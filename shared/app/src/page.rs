@@ -1,6 +1,6 @@
 //! Pages of lists.
 
-use std::convert::Infallible;
+use std::{collections::BTreeMap, convert::Infallible};
 
 use quire_domain::{Error, Result, cursor::Position, limits};
 use quire_store::{Order, Pages, Store};
@@ -86,4 +86,74 @@ pub(crate) async fn walk<T: DeserializeOwned, P: Position>(
         }
     }
     Ok((kept, last))
+}
+
+/// One page of lists that are read from the same position on, newest first: each with the items that it gave, and where it goes on, if it
+/// does. What stands in several of them is on the page once. Nothing older than where the first of them ends is on it: what the others
+/// have there comes with the next page.
+pub(crate) fn merge<T, P: Position>(
+    lists: impl IntoIterator<Item = (Vec<T>, Option<P>)>,
+    limit: usize,
+    position: impl Fn(&T) -> P,
+) -> (Vec<T>, Option<P>) {
+    let mut merged = BTreeMap::new();
+    let mut end: Option<String> = None;
+    for (items, next) in lists {
+        end = end.max(next.map(|next| next.sort_key()));
+        for item in items {
+            merged.entry(position(&item).sort_key()).or_insert(item);
+        }
+    }
+    let newest = merged.into_iter().rev().take_while(|(key, _)| end.as_ref().is_none_or(|end| key >= end));
+    let mut items: Vec<T> = newest.map(|(_, item)| item).collect();
+    if items.len() <= limit {
+        return (items, end.and_then(|end| P::from_sort_key(&end)));
+    }
+    items.truncate(limit);
+    let next = items.last().map(position);
+    (items, next)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use quire_domain::{Timestamp, cursor::Published, id::PostId};
+
+    use super::*;
+
+    /// What one list gives from a position on: a page of at most `limit` and where it goes on.
+    fn page(list: &[Published], after: Option<&Published>, limit: usize) -> (Vec<Published>, Option<Published>) {
+        let left: Vec<_> = list.iter().filter(|item| after.is_none_or(|after| item.sort_key() < after.sort_key())).copied().collect();
+        let items: Vec<_> = left.iter().take(limit).copied().collect();
+        let next = items.last().filter(|_| left.len() > limit).copied();
+        (items, next)
+    }
+
+    proptest! {
+        #[test]
+        fn merged_pages_give_everything_once_and_in_order(
+            lists in proptest::collection::vec(proptest::collection::vec(0i64..30, 0..20), 1..4),
+            limit in 1usize..7,
+        ) {
+            let ids: Vec<_> = (0..30).map(|millis| PostId::generate(Timestamp::from_millis(millis))).collect();
+            let published = |millis: &i64| Published { at: Timestamp::from_millis(*millis), id: ids[usize::try_from(*millis).unwrap()] };
+            let sorted = |mut list: Vec<Published>| {
+                list.sort_by_key(|item| std::cmp::Reverse(item.sort_key()));
+                list.dedup();
+                list
+            };
+            let lists: Vec<_> = lists.iter().map(|list| sorted(list.iter().map(published).collect())).collect();
+            let (mut merged, mut after) = (Vec::new(), None);
+            loop {
+                let (items, next) = merge(lists.iter().map(|list| page(list, after.as_ref(), limit)), limit, |item| *item);
+                prop_assert!(items.len() <= limit);
+                merged.extend(items);
+                if next.is_none() {
+                    break;
+                }
+                after = next;
+            }
+            prop_assert_eq!(merged, sorted(lists.concat()));
+        }
+    }
 }

@@ -169,6 +169,12 @@ impl Key {
         Self::new(Self::SCHEDULED, position.sort_key())
     }
 
+    /// What all posts sort before that are scheduled for `now` or earlier, and none that are scheduled for later.
+    pub fn scheduled_until(now: Timestamp) -> String {
+        // No id begins so late.
+        format!("{now}#~")
+    }
+
     /// What readers did with a post, in numbers. Sorts before the post itself, so that one query reads both.
     pub fn post_counts(id: PostId) -> Self {
         Self::new(format!("POST#{id}"), "COUNTS")
