@@ -71,6 +71,7 @@ impl Mails {
                 | EventData::PostDrafted { .. }
                 | EventData::PostScheduled { .. }
                 | EventData::PostPublished { .. }
+                | EventData::PostFanOutContinued { .. }
                 | EventData::PostUpdated { .. }
                 | EventData::PostArchived { .. }
                 | EventData::PostDeleted { .. }

@@ -26,6 +26,7 @@ use crate::{
 
 pub use input::PostReplacement;
 pub use list::PostFilter;
+pub(crate) use list::position;
 pub use view::{PostListItem, PostView, RevisionListItem, RevisionView};
 
 /// The use cases of posts.

@@ -240,6 +240,11 @@ impl Key {
         Self::new(Self::feed(user), position.sort_key())
     }
 
+    /// An author whose posts are looked for when a feed is read.
+    pub fn pulled(author: UserId) -> Self {
+        Self::new(Self::PULLED, author.to_string())
+    }
+
     /// An event that is not published yet.
     pub fn outbox(id: EventId) -> Self {
         let shard = id.uuid().as_bytes()[15] % OUTBOX_SHARDS;
@@ -363,6 +368,9 @@ impl Key {
 
     /// Partition of the counts of all tags.
     pub const TAGS: &'static str = "TAGS";
+
+    /// Partition of the authors whose posts are looked for when a feed is read. It holds few.
+    pub const PULLED: &'static str = "PULLED";
 
     /// Partition of an author's published posts.
     pub fn authored_by(author: UserId) -> String {

@@ -209,7 +209,7 @@ async fn a_post_that_cannot_be_published_holds_back_no_other() {
     let (quire, ada) = begin().await;
     let (broken, _) = scheduled(&quire, &ada, "Broken", -60).await;
     let (good, _) = scheduled(&quire, &ada, "Good", -5).await;
-    let key = |text: String| AttributeValue::S(text);
+    let key = AttributeValue::S;
     let broken_post = [("pk", key(format!("POST#{broken}"))), ("sk", key("POST".into()))].map(|(name, value)| (name.to_owned(), value));
     quire.dynamodb().put_item().table_name(quire.table()).set_item(Some(broken_post.into())).send().await.expect("it is stored");
     let outcome = run(&quire).await;
