@@ -5,6 +5,7 @@ mod deletion;
 mod lifecycle;
 mod lists;
 mod revisions;
+mod scheduled;
 mod selection;
 mod slugs;
 mod tags;

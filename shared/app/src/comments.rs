@@ -335,10 +335,10 @@ impl Comments {
     /// A post that the principal may see, and a comment on it, if there is one.
     async fn both(&self, call: &Call, post_id: PostId, id: CommentId) -> Result<(Post, Option<Comment>)> {
         let (post, comment) = self.store.get_both::<Post, Comment>(Key::post(post_id), Key::comment(post_id, id)).await?;
-        Ok((post.ok_or(Error::NotFound(Kind::Post))?.seen_by(&call.principal)?, comment))
+        Ok((post.ok_or(Error::NotFound(Kind::Post))?.seen_by(&call.principal, call.now)?, comment))
     }
 
     async fn post(&self, call: &Call, id: PostId) -> Result<Post> {
-        self.store.get::<Post>(Key::post(id)).await?.ok_or(Error::NotFound(Kind::Post))?.seen_by(&call.principal)
+        self.store.get::<Post>(Key::post(id)).await?.ok_or(Error::NotFound(Kind::Post))?.seen_by(&call.principal, call.now)
     }
 }

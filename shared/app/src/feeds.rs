@@ -1,35 +1,37 @@
 //! Feeds: the posts of those whom an account follows.
 //!
 //! A feed's entries are written when a post is published, and say only which post may be there. Whether it still is published, and
-//! whether its author still is followed, is read with the page.
+//! whether its author still is followed, is read with the page. The posts of a few authors with very many followers have no entries: they
+//! are looked for in the lists of those authors, and stand on the page in their place.
 
 use std::collections::HashSet;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, try_join_all};
 use quire_domain::{
-    Error, Result,
-    cursor::{Followed, Position, Published},
-    event::{Event, EventData},
-    follow::{FeedEntry, Follow},
+    Result, Timestamp,
+    cursor::{Position, Published},
+    follow::{self, FeedEntry, Pulled},
+    id::UserId,
+    limits,
     policy::{self, Action},
-    post::{Post, PostSummary, Status},
+    post::PostSummary,
 };
 use quire_store::{Key, Order, Page, Pages, Store};
 
 use crate::{
     Call,
-    page::{PageRequest, PageView, QUERIES},
-    posts::PostListItem,
+    page::{PageRequest, PageView, QUERIES, merge},
+    posts::{self, PostListItem},
 };
-
-/// Followers that are read, and whose feeds are written, together.
-const FOLLOWERS: usize = 500;
 
 /// The use cases of feeds.
 #[derive(Debug, Clone)]
 pub struct Feeds {
     store: Store,
 }
+
+/// Posts from one place, newest first, and where it goes on, if it does.
+type Part = (Vec<PostSummary>, Option<Published>);
 
 impl Feeds {
     /// The feeds in `store`.
@@ -41,68 +43,76 @@ impl Feeds {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a wrong cursor, [`Error::Unauthenticated`], [`Error::Forbidden`].
+    ///
+    /// [`Error::Invalid`]: crate::Error::Invalid
+    /// [`Error::Unauthenticated`]: crate::Error::Unauthenticated
+    /// [`Error::Forbidden`]: crate::Error::Forbidden
     pub fn read<'a>(&'a self, call: &'a Call, page: &'a PageRequest) -> BoxFuture<'a, Result<PageView<PostListItem>>> {
         Box::pin(async move {
             let me = policy::require(&call.principal, Action::ReadFeed, call.principal.user_id())?;
-            let limit = page.limit;
-            let mut last: Option<Published> = page.position()?;
-            let mut posts: Vec<PostSummary> = Vec::new();
-            let mut more = true;
-            // A page is short rather than slow where most entries are of posts that are gone or of authors who are not followed any more.
-            for _ in 0..QUERIES {
-                let after = last.map(|position| position.sort_key());
-                let pages = Pages { partition: Key::feed(me), prefix: "", after, order: Order::Descending, limit: limit - posts.len() };
-                let page: Page<FeedEntry> = self.store.page(pages).await?;
-                last = page.items.last().map(position).or(last);
-                more = page.more;
-                let followed: HashSet<_> = page.items.iter().map(|entry| Key::follow(me, entry.author_id)).collect();
-                let keys = page.items.iter().map(|entry| Key::published_post(position(entry)));
-                let mut found = self.store.find(keys.chain(followed).collect()).await?;
-                for entry in page.items.iter().filter(|entry| found.has(&Key::follow(me, entry.author_id))).collect::<Vec<_>>() {
-                    posts.extend(found.take::<PostSummary>(&Key::published_post(position(entry)))?);
-                }
-                if !more || posts.len() == limit {
-                    break;
-                }
-            }
-            Ok(PageView::new(posts, last.filter(|_| more)))
+            let after: Option<Published> = page.position()?;
+            let entries = self.entries(me, after, page.limit, call.now).await?;
+            let pulled = self.pulled(me, after, page.limit, call.now).await?;
+            let (posts, next) = merge(pulled.into_iter().chain([entries]), page.limit, posts::position);
+            Ok(PageView::new(posts, next))
         })
     }
 
-    /// Puts the post of a `post.published` event into the feeds of its author's followers. An entry has one place in a feed, so a second
-    /// delivery writes the same entries again.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] for an event of another type; whatever the table gives, so that the event is delivered again.
-    pub fn fan_out<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move {
-            let EventData::PostPublished { post_id } = event.data else {
-                return Err(Error::internal("fanning out a post", "the event is not post.published"));
-            };
-            let post: Option<Post> = self.store.get(Key::post(post_id)).await?;
-            let Some(Post { author_id, published_at: Some(published_at), .. }) = post.filter(|post| post.status == Status::Published) else {
-                tracing::info!(postId = %post_id, "A post is not published any more");
-                return Ok(());
-            };
-            let mut pages = Pages { partition: Key::followers(author_id), prefix: "", after: None, order: Order::Ascending, limit: FOLLOWERS };
-            let mut feeds = 0;
-            loop {
-                let Page { items, more } = self.store.page::<Follow>(pages.clone()).await?;
-                let entries: Vec<_> =
-                    items.iter().map(|follow| FeedEntry { user_id: follow.follower_id, post_id, author_id, published_at }).collect();
-                self.store.put_feed_entries(&entries).await?;
-                feeds += entries.len();
-                pages.after = items.last().map(|follow| Followed { since: follow.created_at, id: follow.follower_id }.sort_key()).or(pages.after);
-                if !more {
-                    break;
-                }
+    /// The posts that have entries in the feed of `me`.
+    async fn entries(&self, me: UserId, after: Option<Published>, limit: usize, now: Timestamp) -> Result<Part> {
+        let mut last = after;
+        let mut posts: Vec<PostSummary> = Vec::new();
+        let mut more = true;
+        // A page is short rather than slow where most entries are of posts that are gone or of authors who are not followed any more.
+        for _ in 0..QUERIES {
+            let after = last.map(|position| position.sort_key());
+            let pages = Pages { partition: Key::feed(me), prefix: "", after, order: Order::Descending, limit: limit - posts.len() };
+            let mut page: Page<FeedEntry> = self.store.page(pages).await?;
+            let read = page.items.len();
+            page.items.retain(|entry| follow::leaves_feeds(entry.published_at) > now);
+            last = page.items.last().map(place).or(last);
+            // What follows one that is too old is older still.
+            more = page.more && page.items.len() == read;
+            let followed: HashSet<_> = page.items.iter().map(|entry| Key::follow(me, entry.author_id)).collect();
+            let keys = page.items.iter().map(|entry| Key::published_post(place(entry)));
+            let mut found = self.store.find(keys.chain(followed).collect()).await?;
+            for entry in page.items.iter().filter(|entry| found.has(&Key::follow(me, entry.author_id))).collect::<Vec<_>>() {
+                posts.extend(found.take::<PostSummary>(&Key::published_post(place(entry)))?);
             }
-            tracing::info!(postId = %post_id, feeds, "A post was put into feeds");
-            Ok(())
-        })
+            if !more || posts.len() == limit {
+                break;
+            }
+        }
+        Ok((posts, last.filter(|_| more)))
+    }
+
+    /// The posts of each author who is pulled and whom `me` follows.
+    async fn pulled(&self, me: UserId, after: Option<Published>, limit: usize, now: Timestamp) -> Result<Vec<Part>> {
+        // Twice as many as may be: two that begin at once may be one too many.
+        let most = 2 * limits::PULLED_AUTHORS;
+        let pages = Pages { partition: Key::PULLED.into(), prefix: "", after: None, order: Order::Ascending, limit: most };
+        let mut authors: Vec<Pulled> = self.store.page(pages).await?.items;
+        authors.retain(|author| author.expires().is_none_or(|expires| expires > now));
+        if authors.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = self.store.find(authors.iter().map(|author| Key::follow(me, author.author_id)).collect()).await?;
+        let followed = authors.into_iter().map(|author| author.author_id).filter(|author| found.has(&Key::follow(me, *author)));
+        let after = after.map(|position| position.sort_key());
+        try_join_all(followed.map(|author| {
+            let pages = Pages { partition: Key::authored_by(author), prefix: "", after: after.clone(), order: Order::Descending, limit };
+            async move {
+                let mut page: Page<PostSummary> = self.store.page(pages).await?;
+                let read = page.items.len();
+                page.items.retain(|post| follow::leaves_feeds(posts::position(post).at) > now);
+                let next = page.items.last().map(posts::position).filter(|_| page.more && page.items.len() == read);
+                Ok((page.items, next))
+            }
+        }))
+        .await
     }
 }
 
-fn position(entry: &FeedEntry) -> Published {
+fn place(entry: &FeedEntry) -> Published {
     Published { at: entry.published_at, id: entry.post_id }
 }

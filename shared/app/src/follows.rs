@@ -6,7 +6,7 @@ use quire_domain::{
     cursor::{Followed, Position},
     error::Kind,
     event::EventData,
-    follow::{FeedEntry, Follow},
+    follow::{self, FeedEntry, Follow},
     id::UserId,
     limits,
     policy::{self, Action},
@@ -80,7 +80,7 @@ impl Follows {
                     outcome => outcome?,
                 }
             }
-            self.fill_feed(user, follower).await
+            self.fill_feed(user, follower, call.now).await
         })
     }
 
@@ -127,7 +127,7 @@ impl Follows {
     }
 
     /// Puts the newest posts of `author` into the feed of `user`. They are those drafted last, out of the list of all that the author has.
-    async fn fill_feed(&self, author: UserId, user: UserId) -> Result<()> {
+    async fn fill_feed(&self, author: UserId, user: UserId, now: Timestamp) -> Result<()> {
         let mut entries = Vec::new();
         let mut pages = Pages { partition: Key::owner(author), prefix: "POST#", after: None, order: Order::Descending, limit: LOOK_AT };
         for _ in 0..LOOKS {
@@ -135,7 +135,8 @@ impl Follows {
             pages.after = items.last().map(|post| post.id.sort_key()).or(pages.after);
             let published = items.into_iter().filter(|post| post.status == Status::Published);
             let entry = |post: PostSummary| Some(FeedEntry { user_id: user, post_id: post.id, author_id: author, published_at: post.published_at? });
-            entries.extend(published.filter_map(entry).take(limits::FEED_BACKFILL - entries.len()));
+            let kept = published.filter_map(entry).filter(|entry| follow::leaves_feeds(entry.published_at) > now);
+            entries.extend(kept.take(limits::FEED_BACKFILL - entries.len()));
             if !more || entries.len() == limits::FEED_BACKFILL {
                 break;
             }

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod call;
 pub mod change;
 pub mod comments;
+pub mod fan_out;
 pub mod feeds;
 pub mod follows;
 #[cfg(fuzzing)]
@@ -30,6 +31,7 @@ mod password;
 pub mod passwords;
 pub mod ports;
 pub mod posts;
+pub mod publishing;
 pub mod rates;
 pub mod reactions;
 pub mod second_factor;

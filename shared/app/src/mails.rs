@@ -80,6 +80,7 @@ impl Mails {
                 | EventData::PostDrafted { .. }
                 | EventData::PostScheduled { .. }
                 | EventData::PostPublished { .. }
+                | EventData::PostFanOutContinued { .. }
                 | EventData::PostUpdated { .. }
                 | EventData::PostArchived { .. }
                 | EventData::PostDeleted { .. }

@@ -1,6 +1,6 @@
 //! Pages of lists.
 
-use std::convert::Infallible;
+use std::{collections::BTreeMap, convert::Infallible};
 
 use quire_domain::{Error, Result, cursor::Position, limits};
 use quire_store::{Order, Pages, Store};
@@ -86,4 +86,75 @@ pub(crate) async fn walk<T: DeserializeOwned, P: Position>(
         }
     }
     Ok((kept, last))
+}
+
+/// One page of lists that are read from the same position on, newest first: each with the items that it gave, and where it goes on, if it
+/// does. What stands in several of them is on the page once. Nothing older than where the first of them ends is on it: what the others
+/// have there comes with the next page.
+pub(crate) fn merge<T, P: Position>(
+    lists: impl IntoIterator<Item = (Vec<T>, Option<P>)>,
+    limit: usize,
+    position: impl Fn(&T) -> P,
+) -> (Vec<T>, Option<P>) {
+    let mut merged = BTreeMap::new();
+    let mut end: Option<String> = None;
+    for (items, next) in lists {
+        end = end.max(next.map(|next| next.sort_key()));
+        for item in items {
+            merged.entry(position(&item).sort_key()).or_insert(item);
+        }
+    }
+    let newest = merged.into_iter().rev().take_while(|(key, _)| end.as_ref().is_none_or(|end| key >= end));
+    let mut items: Vec<T> = newest.map(|(_, item)| item).collect();
+    if items.len() <= limit {
+        return (items, end.and_then(|end| P::from_sort_key(&end)));
+    }
+    items.truncate(limit);
+    let next = items.last().map(position);
+    (items, next)
+}
+
+#[cfg(test)]
+mod tests {
+    use quire_domain::{Timestamp, cursor::Published, id::PostId};
+
+    use super::*;
+
+    /// What one list gives from a position on: a page of at most `limit` and where it goes on.
+    fn page(list: &[Published], after: Option<&Published>, limit: usize) -> (Vec<Published>, Option<Published>) {
+        let left: Vec<_> = list.iter().filter(|item| after.is_none_or(|after| item.sort_key() < after.sort_key())).copied().collect();
+        let items: Vec<_> = left.iter().take(limit).copied().collect();
+        let next = items.last().filter(|_| left.len() > limit).copied();
+        (items, next)
+    }
+
+    #[test]
+    fn merged_pages_give_everything_once_and_in_order() {
+        const POSTS: u8 = 5;
+        let place = |number: u8| {
+            let at = Timestamp::from_millis(number.into());
+            Published { at, id: PostId::generate(at) }
+        };
+        let newest_first: Vec<_> = (0..POSTS).rev().map(place).collect();
+        // The posts that are in a list, by the bits of a number.
+        let list =
+            |bits: u8| newest_first.iter().enumerate().filter(move |(index, _)| bits >> index & 1 == 1).map(|(_, post)| *post).collect::<Vec<_>>();
+        for (one, other) in (0..1 << POSTS).flat_map(|one| (0..1 << POSTS).map(move |other| (one, other))) {
+            let lists = [list(one), list(other)];
+            for limit in 1..=4 {
+                let (mut merged, mut after) = (Vec::new(), None);
+                loop {
+                    let pages = lists.iter().map(|list| page(list, after.as_ref(), limit));
+                    let (items, next) = merge(pages, limit, |item| *item);
+                    assert!(items.len() <= limit);
+                    merged.extend(items);
+                    if next.is_none() {
+                        break;
+                    }
+                    after = next;
+                }
+                assert_eq!(merged, list(one | other), "{one:b} and {other:b} by {limit}");
+            }
+        }
+    }
 }

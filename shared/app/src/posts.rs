@@ -26,6 +26,7 @@ use crate::{
 
 pub use input::PostReplacement;
 pub use list::PostFilter;
+pub(crate) use list::position;
 pub use view::{PostListItem, PostView, RevisionListItem, RevisionView};
 
 /// The use cases of posts.
@@ -82,7 +83,7 @@ impl Posts {
                 }
             };
             let (post, counts) = self.load(id).await?;
-            let post = post.seen_by(&call.principal)?;
+            let post = post.seen_by(&call.principal, call.now)?;
             Ok(match name {
                 PostName::Slug(slug) if *slug != post.slug => Found::Moved(post.slug),
                 PostName::Id(_) | PostName::Slug(_) => Found::Post(Box::new(PostView::new(post, &counts))),
@@ -98,14 +99,14 @@ impl Posts {
     pub fn update<'a>(&'a self, call: &'a Call, id: PostId, patch: PostPatch, precondition: Precondition) -> BoxFuture<'a, Result<PostView>> {
         Box::pin(async move {
             for _ in 0..ATTEMPTS {
-                let (before, counts) = self.load(id).await?;
-                let before = before.edited_by(&call.principal)?;
+                let (stored, counts) = self.load(id).await?;
+                let before = stored.clone().edited_by(&call.principal, call.now)?;
                 precondition.check(before.version)?;
-                let (after, events) = before.clone().edit(&call.principal, patch.clone(), call.now)?;
+                let (after, events) = stored.clone().edit(&call.principal, patch.clone(), call.now)?;
                 if after == before {
                     return Ok(PostView::new(after, &counts));
                 }
-                let mut commit = Commit::new(call.principal.user_id(), call.trace.clone(), call.now).update(&before, &after).emit(events);
+                let mut commit = Commit::new(call.principal.user_id(), call.trace.clone(), call.now).update(&stored, &after).emit(events);
                 if after.slug != before.slug {
                     commit = commit.claim(Claim::Slug(after.slug.clone()), &after.id);
                 }
@@ -131,8 +132,7 @@ impl Posts {
                     let tombstone: Option<Tombstone> = self.store.get(Key::tombstone(id)).await?;
                     return tombstone.ok_or(Error::NotFound(Kind::Post))?.delete(&call.principal);
                 };
-                let post = post.edited_by(&call.principal)?;
-                precondition.check(post.version)?;
+                precondition.check(post.clone().edited_by(&call.principal, call.now)?.version)?;
                 let (tombstone, deleted) = post.clone().delete(&call.principal, call.now)?;
                 let commit = Commit::new(call.principal.user_id(), call.trace.clone(), call.now)
                     .remove(&post)

@@ -142,5 +142,5 @@ impl Reactions {
 }
 
 fn seen(call: &Call, post: Option<Post>) -> Result<Post> {
-    post.ok_or(Error::NotFound(Missing::Post))?.seen_by(&call.principal)
+    post.ok_or(Error::NotFound(Missing::Post))?.seen_by(&call.principal, call.now)
 }

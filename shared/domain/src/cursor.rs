@@ -1,6 +1,7 @@
 //! Cursors: opaque texts that hold a position inside the list that the request already names, and nothing else.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Timestamp,
@@ -172,7 +173,7 @@ impl Position for Reacted {
 }
 
 /// A position among the followers of an account or those whom it follows, newest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Followed {
     /// Since when.
     pub since: Timestamp,

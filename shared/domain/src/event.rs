@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Timestamp,
     counts::Counter,
+    cursor::Followed,
     id::{ApiTokenId, CommentId, EventId, PostId, SessionId, UserId},
     moderation::Reason,
     text::Email,
@@ -115,6 +116,16 @@ pub enum EventData {
     PostPublished {
         /// The post.
         post_id: PostId,
+    },
+    /// A published post is in the feeds of some followers, and the others are to follow.
+    #[serde(rename = "post.fan-out-continued")]
+    PostFanOutContinued {
+        /// The post.
+        post_id: PostId,
+        /// The last follower whose feed has it.
+        after: Followed,
+        /// How many followers there are up to that one.
+        followers: u64,
     },
     /// A post changed, and not its status.
     #[serde(rename = "post.updated")]
@@ -234,7 +245,7 @@ impl EventData {
     pub fn consumers(&self) -> &'static [Consumer] {
         match self {
             Self::CommentCreated { .. } | Self::CommentUpdated { .. } => &[Consumer::ModerateComment],
-            Self::PostPublished { .. } => &[Consumer::FanOutPost],
+            Self::PostPublished { .. } | Self::PostFanOutContinued { .. } => &[Consumer::FanOutPost],
             Self::UserRegistered { .. }
             | Self::EmailVerificationRequested { .. }
             | Self::PasswordResetRequested { .. }

@@ -54,6 +54,10 @@ pub const COMMENT_EDIT_SECONDS: i64 = 15 * 60;
 pub const COMMENT_LINKS: usize = 2;
 /// Newest posts of an author that come into the feed of a new follower at once.
 pub const FEED_BACKFILL: usize = 20;
+/// Seconds after its publication that a post is in feeds: half a year.
+pub const FEED_SECONDS: i64 = 180 * 24 * 60 * 60;
+/// Authors whose posts are looked for when a feed is read, most.
+pub const PULLED_AUTHORS: usize = 50;
 /// Items on a page, when the request names no number.
 pub const PAGE_DEFAULT: usize = 20;
 /// Items on a page, most.

@@ -224,46 +224,69 @@ impl Post {
         Ok((post, EventData::PostDrafted { post_id: id }))
     }
 
-    /// This post, for somebody who may see it.
+    /// The post at `now`. One that is scheduled is published from its time on, whether that is written down already or not: what this
+    /// gives is what the table holds once it is.
+    #[must_use]
+    pub fn as_of(mut self, now: Timestamp) -> Self {
+        if let Some(at) = due(self.status, self.publish_at, now) {
+            self.status = Status::Published;
+            self.publish_at = None;
+            self.published_at = Some(at);
+            self.updated_at = at;
+            self.version += 1;
+        }
+        self
+    }
+
+    /// The published post, with the event that follows, once its time has come.
+    pub fn fall_due(&self, now: Timestamp) -> Option<(Self, EventData)> {
+        due(self.status, self.publish_at, now)?;
+        Some((self.clone().as_of(now), EventData::PostPublished { post_id: self.id }))
+    }
+
+    /// This post as it is at `now`, for somebody who may see it.
     ///
     /// # Errors
     /// [`Error::NotFound`] for somebody who may not know that it exists.
-    pub fn seen_by(self, principal: &Principal) -> Result<Self> {
-        let visible = match self.status {
+    pub fn seen_by(self, principal: &Principal, now: Timestamp) -> Result<Self> {
+        let post = self.as_of(now);
+        let visible = match post.status {
             Status::Published => true,
-            Status::Draft | Status::Scheduled | Status::Archived => policy::allows(principal, Action::SeeUnpublishedPost, Some(self.author_id)),
+            Status::Draft | Status::Scheduled | Status::Archived => policy::allows(principal, Action::SeeUnpublishedPost, Some(post.author_id)),
         };
-        if visible { Ok(self) } else { Err(Error::NotFound(Kind::Post)) }
+        if visible { Ok(post) } else { Err(Error::NotFound(Kind::Post)) }
     }
 
-    /// This post, for somebody who may change it.
+    /// This post as it is at `now`, for somebody who may change it.
     ///
     /// # Errors
     /// [`Error::NotFound`] for somebody who may not see the post, [`Error::Forbidden`] for somebody who may not change it.
-    pub fn edited_by(self, principal: &Principal) -> Result<Self> {
-        let post = self.seen_by(principal)?;
+    pub fn edited_by(self, principal: &Principal, now: Timestamp) -> Result<Self> {
+        let post = self.seen_by(principal, now)?;
         policy::require(principal, Action::EditPost, Some(post.author_id))?;
         Ok(post)
     }
 
-    /// This post, for somebody who may see what it said before.
+    /// This post as it is at `now`, for somebody who may see what it said before.
     ///
     /// # Errors
     /// [`Error::NotFound`] for somebody who may not see the post, [`Error::Forbidden`] for somebody who may see it only as it is.
-    pub fn reviewed_by(self, principal: &Principal) -> Result<Self> {
-        let post = self.seen_by(principal)?;
+    pub fn reviewed_by(self, principal: &Principal, now: Timestamp) -> Result<Self> {
+        let post = self.seen_by(principal, now)?;
         // What it said before may never have been published.
         policy::require(principal, Action::SeeUnpublishedPost, Some(post.author_id))?;
         Ok(post)
     }
 
-    /// The post after `patch`, with the events that follow. A patch that changes nothing gives the same version and no event.
+    /// The post after `patch`, with the events that follow. A patch that changes nothing gives the same version and no event. A post whose
+    /// time has come is published before it is changed, and says so by the first of two events.
     ///
     /// # Errors
     /// Those of [`Post::edited_by`], [`Error::IllegalMove`] for a status that cannot follow the present one, [`Error::Invalid`] for a
     /// time of publication that is missing, has no use, or is not within a year from now.
     pub fn edit(self, principal: &Principal, patch: PostPatch, now: Timestamp) -> Result<(Self, Vec<EventData>)> {
-        let before = self.edited_by(principal)?;
+        let published = self.fall_due(now).map(|(_, event)| event);
+        let before = self.edited_by(principal, now)?;
         let PostPatch { title, content, slug, excerpt, tags, cover_url, language, canonical_url, status, publish_at } = patch;
         let (from, to) = (before.status, status.unwrap_or(before.status));
         if !from.may_become(to) {
@@ -292,7 +315,7 @@ impl Post {
         after.updated_at = now;
         after.version += 1;
         let event = after.event(&before);
-        Ok((after, vec![event]))
+        Ok((after, published.into_iter().chain([event]).collect()))
     }
 
     /// When the post is to be published once it has the status `to`.
@@ -301,7 +324,7 @@ impl Post {
         let possible = |at: Timestamp| now < at && at <= now.plus_seconds(limits::SCHEDULE_SECONDS);
         match (to, asked.or(self.publish_at)) {
             (Status::Scheduled, None) => refuse("is required for the status \"scheduled\""),
-            // A time that stands there already has been in the future once.
+            // It is in the future still.
             (Status::Scheduled, at) if at == self.publish_at => Ok(at),
             (Status::Scheduled, Some(at)) if possible(at) => Ok(Some(at)),
             (Status::Scheduled, Some(_)) => refuse("must be in the future and within a year"),
@@ -330,7 +353,7 @@ impl Post {
     /// # Errors
     /// Those of [`Post::edited_by`].
     pub fn delete(self, principal: &Principal, now: Timestamp) -> Result<(Tombstone, EventData)> {
-        let Self { id, author_id, .. } = self.edited_by(principal)?;
+        let Self { id, author_id, .. } = self.edited_by(principal, now)?;
         Ok((Tombstone { id, author_id, deleted_at: now }, EventData::PostDeleted { post_id: id }))
     }
 
@@ -345,6 +368,26 @@ impl Post {
     pub fn public_tags(&self) -> impl Iterator<Item = &Tag> {
         self.details.tags.iter().filter(|_| self.status == Status::Published)
     }
+}
+
+impl PostSummary {
+    /// The post at `now`, as [`Post::as_of`] says.
+    #[must_use]
+    pub fn as_of(mut self, now: Timestamp) -> Self {
+        if let Some(at) = due(self.status, self.publish_at, now) {
+            self.status = Status::Published;
+            self.publish_at = None;
+            self.published_at = Some(at);
+            self.updated_at = at;
+            self.version += 1;
+        }
+        self
+    }
+}
+
+/// When a post was published that still stands there as scheduled at `now`.
+fn due(status: Status, publish_at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    publish_at.filter(|at| status == Status::Scheduled && *at <= now)
 }
 
 impl Tombstone {
@@ -403,10 +446,10 @@ mod tests {
         let (author, stranger, editor) = (user(&[Role::Author]), user(&[Role::Author]), user(&[Role::Editor]));
         let draft = draft_of(&author);
         assert!(matches!(draft.clone().edit(&stranger, publish(), at(2)), Err(Error::NotFound(Kind::Post))));
-        assert!(matches!(draft.clone().seen_by(&Principal::Anonymous), Err(Error::NotFound(Kind::Post))));
+        assert!(matches!(draft.clone().seen_by(&Principal::Anonymous, at(2)), Err(Error::NotFound(Kind::Post))));
         let (published, _) = draft.edit(&editor, publish(), at(2)).unwrap();
         assert!(matches!(published.clone().edit(&stranger, publish(), at(3)), Err(Error::Forbidden(Action::EditPost))));
-        assert!(published.seen_by(&Principal::Anonymous).is_ok());
+        assert!(published.seen_by(&Principal::Anonymous, at(3)).is_ok());
     }
 
     fn moved(status: Status, publish_at: Option<Timestamp>) -> PostPatch {
@@ -506,9 +549,49 @@ mod tests {
         for right in [at(20_001), at(20_000 + year)] {
             assert!(with(&author, Status::Draft).edit(&author, moved(Status::Scheduled, Some(right)), at(20_000)).is_ok());
         }
-        let overdue = with(&author, Status::Scheduled);
-        let (kept, events) = overdue.clone().edit(&author, moved(Status::Scheduled, Some(at(60_000))), at(99_000)).unwrap();
-        assert_eq!((kept, events), (overdue, vec![]), "a time that has passed is still the time");
+        let scheduled = with(&author, Status::Scheduled);
+        let (kept, events) = scheduled.clone().edit(&author, moved(Status::Scheduled, Some(at(60_000))), at(59_999)).unwrap();
+        assert_eq!((kept, events), (scheduled, vec![]), "the same time again");
+    }
+
+    #[test]
+    fn a_scheduled_post_is_published_from_its_time_on_and_not_before() {
+        let author = user(&[Role::Author]);
+        let scheduled = with(&author, Status::Scheduled);
+        let early = at(59_999);
+        assert_eq!(scheduled.fall_due(early), None);
+        assert_eq!(scheduled.clone().as_of(early), scheduled);
+        assert!(matches!(scheduled.clone().seen_by(&Principal::Anonymous, early), Err(Error::NotFound(Kind::Post))));
+
+        for now in [at(60_000), at(9_000_000)] {
+            let (published, event) = scheduled.fall_due(now).unwrap();
+            assert_eq!(event, EventData::PostPublished { post_id: scheduled.id });
+            assert_eq!((published.status, published.publish_at, published.published_at), (Status::Published, None, Some(at(60_000))));
+            assert_eq!((published.version, published.updated_at), (scheduled.version + 1, at(60_000)), "whenever it is written down");
+            assert_eq!(scheduled.clone().seen_by(&Principal::Anonymous, now).unwrap(), published, "as if it were written down");
+            assert_eq!(scheduled.summary().as_of(now), published.summary());
+            assert_eq!(published.fall_due(now), None, "once");
+        }
+        for status in [Status::Draft, Status::Published, Status::Archived] {
+            assert_eq!(with(&author, status).fall_due(at(9_000_000)), None);
+        }
+    }
+
+    #[test]
+    fn a_post_whose_time_has_come_is_published_before_it_is_changed() {
+        let (author, stranger) = (user(&[Role::Author]), user(&[Role::Author]));
+        let scheduled = with(&author, Status::Scheduled);
+        let (post_id, now) = (scheduled.id, at(60_000));
+        for late in [moved(Status::Draft, None), moved(Status::Scheduled, Some(at(90_000))), moved(Status::Scheduled, Some(at(60_000)))] {
+            let refused = scheduled.clone().edit(&author, late, now);
+            assert!(matches!(refused, Err(Error::IllegalMove { from: Status::Published, .. })), "{refused:?}");
+        }
+        let (archived, events) = scheduled.clone().edit(&author, moved(Status::Archived, None), now).unwrap();
+        assert_eq!((archived.version, archived.published_at), (scheduled.version + 2, Some(now)));
+        assert_eq!(events, [EventData::PostPublished { post_id }, EventData::PostArchived { post_id }]);
+        let (same, events) = scheduled.clone().edit(&author, publish(), now).unwrap();
+        assert_eq!((same, events), (scheduled.clone().as_of(now), vec![]));
+        assert!(matches!(scheduled.edit(&stranger, publish(), now), Err(Error::Forbidden(Action::EditPost))));
     }
 
     #[test]

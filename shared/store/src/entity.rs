@@ -10,7 +10,7 @@ use quire_domain::{
     audit::{AuditData, AuditEvent},
     comment::Comment,
     cursor::{Followed, Published},
-    follow::{FeedEntry, Follow},
+    follow::{self, FeedEntry, Follow, Pulled},
     identity::{Identities, SignIn},
     limits,
     notification::{NotificationPreferences, Notified},
@@ -275,6 +275,24 @@ impl Entity for Follow {
 impl Entity for FeedEntry {
     fn key(&self) -> Key {
         Key::feed_entry(self.user_id, Published { at: self.published_at, id: self.post_id })
+    }
+
+    fn expires(&self) -> Option<Timestamp> {
+        Some(follow::leaves_feeds(self.published_at))
+    }
+}
+
+impl Entity for Pulled {
+    fn key(&self) -> Key {
+        Key::pulled(self.author_id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn expires(&self) -> Option<Timestamp> {
+        Pulled::expires(self)
     }
 }
 

@@ -169,6 +169,12 @@ impl Key {
         Self::new(Self::SCHEDULED, position.sort_key())
     }
 
+    /// What all posts sort before that are scheduled for `now` or earlier, and none that are scheduled for later.
+    pub fn scheduled_until(now: Timestamp) -> String {
+        // No id begins so late.
+        format!("{now}#~")
+    }
+
     /// What readers did with a post, in numbers. Sorts before the post itself, so that one query reads both.
     pub fn post_counts(id: PostId) -> Self {
         Self::new(format!("POST#{id}"), "COUNTS")
@@ -232,6 +238,11 @@ impl Key {
     /// A post in the feed of an account.
     pub fn feed_entry(user: UserId, position: Published) -> Self {
         Self::new(Self::feed(user), position.sort_key())
+    }
+
+    /// An author whose posts are looked for when a feed is read.
+    pub fn pulled(author: UserId) -> Self {
+        Self::new(Self::PULLED, author.to_string())
     }
 
     /// An event that is not published yet.
@@ -367,6 +378,9 @@ impl Key {
 
     /// Partition of the counts of all tags.
     pub const TAGS: &'static str = "TAGS";
+
+    /// Partition of the authors whose posts are looked for when a feed is read. It holds few.
+    pub const PULLED: &'static str = "PULLED";
 
     /// Partition of an author's published posts.
     pub fn authored_by(author: UserId) -> String {

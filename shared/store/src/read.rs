@@ -10,6 +10,7 @@ use futures::future::BoxFuture;
 use quire_domain::{
     Error, Timestamp,
     counts::PostCounts,
+    cursor::{Position, Published},
     event::{Consumer, Event},
     id::{EventId, PostId},
     post::Post,
@@ -193,6 +194,24 @@ impl Store {
             let (counts, post) = (take(first), take(last));
             let counts = counts.map(parse).transpose()?.unwrap_or_default();
             Ok(post.map(parse).transpose()?.map(|post| (post, counts)))
+        })
+    }
+
+    /// Posts that are scheduled for `now` or earlier, oldest first, by their places: an item that cannot be read does not hold back the
+    /// others.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn due_posts(&self, now: Timestamp, after: Option<Published>, limit: usize) -> BoxFuture<'_, Result<Page<Published>, ReadError>> {
+        Box::pin(async move {
+            let after = after.map(|position| position.sort_key());
+            let pages = Pages { partition: Key::SCHEDULED.into(), prefix: "", after, order: Order::Ascending, limit };
+            let items = self.query(pages).await?;
+            let until = Key::scheduled_until(now);
+            let is_full = items.len() > limit;
+            let keys = items.iter().take(limit).filter_map(|item| item.get("sk")?.as_s().ok());
+            let due: Vec<_> = keys.filter(|sk| **sk < until).filter_map(|sk| Published::from_sort_key(sk)).collect();
+            Ok(Page { more: is_full && due.len() == limit, items: due })
         })
     }
 

@@ -1,6 +1,7 @@
 //! `GET /api/v1/feed`: published posts of those whom the caller follows, newest first.
 //!
-//! Reads one page of the caller's feed, and its posts and authors in one batch. Writes nothing.
+//! Reads one page of the caller's feed, and its posts and authors in one batch; and the posts of authors whose posts have no entries in feeds.
+//! Writes nothing.
 
 use std::process::ExitCode;
 

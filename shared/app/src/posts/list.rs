@@ -15,7 +15,7 @@ use super::{PostListItem, Posts};
 use crate::{
     Call,
     input::{Fields, Input},
-    page::{PageRequest, PageView, walk},
+    page::{PageRequest, PageView, merge, walk},
 };
 
 /// The year before which nothing was published: where the list of published posts ends.
@@ -62,7 +62,8 @@ impl PostFilter {
 
 impl Posts {
     /// Posts that the principal may see, newest first. Published ones, unless `filter` names another status, or an author whose other posts
-    /// the principal may see. One query a page, and a few more where the filter keeps little.
+    /// the principal may see. One query a page, and a few more where the filter keeps little; for published posts one more, for those
+    /// whose time has come since the last run that publishes them.
     ///
     /// # Errors
     /// `Invalid` for a wrong cursor, `Unauthenticated` or `Forbidden` for a status that is not for the principal.
@@ -70,35 +71,52 @@ impl Posts {
         Box::pin(async move {
             let sees_all = policy::allows(&call.principal, Action::SeeUnpublishedPost, filter.author);
             match (filter.status, filter.author) {
-                (None, Some(author)) if sees_all => self.by_id(Key::owner(author), filter, page).await,
-                (None | Some(Status::Published), _) => match filter.published() {
-                    Some(partition) => self.by_time(partition, filter, page).await,
-                    None => self.by_year(call, page).await,
-                },
+                (None, Some(author)) if sees_all => self.by_id(call, Key::owner(author), filter, page).await,
+                (None | Some(Status::Published), _) => {
+                    // Read first: what is published in between stands in both, and not in neither.
+                    let due = self.due(call, filter, page).await?;
+                    let published = match filter.published() {
+                        Some(partition) => self.by_time(partition, filter, page).await?,
+                        None => self.by_year(call, page).await?,
+                    };
+                    let (posts, next) = merge([published, due], page.limit, position);
+                    Ok(PageView::new(posts, next))
+                }
                 (Some(status @ (Status::Draft | Status::Scheduled | Status::Archived)), author) => {
                     policy::require(&call.principal, Action::SeeUnpublishedPost, author)?;
-                    self.by_id(author.map_or_else(|| Key::with_status(status), Key::owner), filter, page).await
+                    self.by_id(call, author.map_or_else(|| Key::with_status(status), Key::owner), filter, page).await
                 }
             }
         })
     }
 
     /// A partition whose posts are sorted by their ids, and so by when they were drafted.
-    async fn by_id(&self, partition: String, filter: &PostFilter, page: &PageRequest) -> Result<PageView<PostListItem>> {
+    async fn by_id(&self, call: &Call, partition: String, filter: &PostFilter, page: &PageRequest) -> Result<PageView<PostListItem>> {
         let pages = Pages { prefix: "POST#", ..page.pages::<PostId>(partition, Order::Descending)? };
-        let (posts, next) = walk(&self.store, pages, |post: &PostSummary| post.id, |post| filter.keeps(post)).await?;
-        Ok(PageView::new(posts, next))
+        let keep = |post: &PostSummary| filter.keeps(&post.clone().as_of(call.now));
+        let (posts, next) = walk(&self.store, pages, |post: &PostSummary| post.id, keep).await?;
+        Ok(PageView::new(posts.into_iter().map(|post| post.as_of(call.now)), next))
+    }
+
+    /// Posts that stand as scheduled and whose time has come; none of the others is read.
+    async fn due(&self, call: &Call, filter: &PostFilter, page: &PageRequest) -> Result<(Vec<PostSummary>, Option<Published>)> {
+        let bound = Key::scheduled_until(call.now);
+        let after = page.position::<Published>()?.map_or(bound.clone(), |position| position.sort_key().min(bound));
+        let pages = Pages { partition: Key::SCHEDULED.into(), prefix: "", after: Some(after), order: Order::Descending, limit: page.limit };
+        let page = self.store.page::<PostSummary>(pages).await?;
+        let due: Vec<_> = page.items.into_iter().map(|post| post.as_of(call.now)).collect();
+        let next = due.last().map(position).filter(|_| page.more);
+        Ok((due.into_iter().filter(|post| filter.keeps(post)).collect(), next))
     }
 
     /// A partition whose posts are sorted by when they were published.
-    async fn by_time(&self, partition: String, filter: &PostFilter, page: &PageRequest) -> Result<PageView<PostListItem>> {
+    async fn by_time(&self, partition: String, filter: &PostFilter, page: &PageRequest) -> Result<(Vec<PostSummary>, Option<Published>)> {
         let pages = page.pages::<Published>(partition, Order::Descending)?;
-        let (posts, next) = walk(&self.store, pages, position, |post| filter.keeps(post)).await?;
-        Ok(PageView::new(posts, next))
+        walk(&self.store, pages, position, |post| filter.keeps(post)).await
     }
 
     /// All published posts; one query a page, and one more where a page crosses the turn of a year.
-    async fn by_year(&self, call: &Call, page: &PageRequest) -> Result<PageView<PostListItem>> {
+    async fn by_year(&self, call: &Call, page: &PageRequest) -> Result<(Vec<PostSummary>, Option<Published>)> {
         let limit = page.limit;
         let after: Option<Published> = page.position()?;
         let mut posts: Vec<PostSummary> = Vec::new();
@@ -120,11 +138,11 @@ impl Posts {
             }
         }
         let next = posts.last().map(position).filter(|_| more);
-        Ok(PageView::new(posts, next))
+        Ok((posts, next))
     }
 }
 
 /// Where a published post stands.
-fn position(post: &PostSummary) -> Published {
+pub(crate) fn position(post: &PostSummary) -> Published {
     Published { at: post.published_at.unwrap_or(post.created_at), id: post.id }
 }

@@ -65,5 +65,5 @@ impl Posts {
 }
 
 fn reviewed(call: &Call, post: Option<Post>) -> Result<Post> {
-    post.ok_or(Error::NotFound(Kind::Post))?.reviewed_by(&call.principal)
+    post.ok_or(Error::NotFound(Kind::Post))?.reviewed_by(&call.principal, call.now)
 }
