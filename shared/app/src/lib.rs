@@ -10,6 +10,7 @@ pub mod call;
 pub mod change;
 pub mod comments;
 mod counts;
+pub mod erasure;
 pub mod feeds;
 pub mod follows;
 #[cfg(fuzzing)]

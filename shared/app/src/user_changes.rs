@@ -11,9 +11,9 @@ use quire_domain::{
     event::EventData,
     id::UserId,
     policy::{self, Action, Roles},
-    user::{User, UserPatch},
+    user::{FormerEmail, User, UserPatch},
 };
-use quire_store::{Claim, Commit, Key, Store};
+use quire_store::{Claim, Commit, Key, Store, email_hash};
 
 use crate::{
     Call,
@@ -101,10 +101,11 @@ impl UserChanges {
             commit = moved(commit, Claim::Email(before.email.clone()), Claim::Email(after.email.clone()), id);
             if before.email != after.email {
                 let events = [
-                    EventData::EmailChanged { user_id: id, former: before.email.clone() },
-                    EventData::EmailVerificationRequested { email: after.email.clone() },
+                    EventData::EmailChanged { user_id: id, version: after.version },
+                    EventData::EmailVerificationRequested { email_hash: email_hash(&after.email) },
                 ];
-                commit = commit.emit(events).audit(Some(id), AuditData::EmailChanged {});
+                let former = FormerEmail { user_id: id, version: after.version, email: before.email.clone(), changed_at: call.now };
+                commit = commit.emit(events).write(&former).audit(Some(id), AuditData::EmailChanged {});
             }
             if before.is_admin() != after.is_admin() {
                 let admins: Option<Admins> = self.store.get(Key::admins()).await?;

@@ -6,7 +6,7 @@ use crate::{
     Timestamp,
     id::{ApiTokenId, CommentId, EventId, PostId, SessionId, UserId},
     moderation::Reason,
-    text::Email,
+    text::EmailHash,
 };
 
 /// What happened. The serialised form is `{"type": "comment.created", "data": {…}}`.
@@ -25,17 +25,26 @@ pub enum EventData {
         /// The account.
         user_id: UserId,
     },
+    /// There is more to erase of an account than one run of the worker does.
+    #[serde(rename = "user.erasure-continued")]
+    UserErasureContinued {
+        /// The account.
+        user_id: UserId,
+        /// When to go on, if not at once.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        not_before: Option<Timestamp>,
+    },
     /// Somebody asked to show that an e-mail address is theirs. There may be no such account.
     #[serde(rename = "user.email-verification-requested")]
     EmailVerificationRequested {
-        /// The address.
-        email: Email,
+        /// Finds the account that has the address, and does not tell the address.
+        email_hash: EmailHash,
     },
     /// Somebody asked for another password. There may be no such account.
     #[serde(rename = "user.password-reset-requested")]
     PasswordResetRequested {
-        /// The address.
-        email: Email,
+        /// Finds the account that has the address, and does not tell the address.
+        email_hash: EmailHash,
     },
     /// An account has another password.
     #[serde(rename = "user.password-changed")]
@@ -48,8 +57,8 @@ pub enum EventData {
     EmailChanged {
         /// The account.
         user_id: UserId,
-        /// The address that it had, which is told.
-        former: Email,
+        /// The version of the account with the new address; the one that it had, which is told, is kept beside the account.
+        version: u64,
     },
     /// A refresh token came again after its successor was in use: somebody else may have it. The session was ended.
     #[serde(rename = "session.reused")]
@@ -182,11 +191,13 @@ pub enum Consumer {
     FanOutPost,
     /// Mails people tokens that they asked for, and what was done to their accounts.
     SendEmail,
+    /// Erases accounts.
+    EraseUser,
 }
 
 impl Consumer {
     /// Every consumer.
-    pub const ALL: [Self; 3] = [Self::ModerateComment, Self::FanOutPost, Self::SendEmail];
+    pub const ALL: [Self; 4] = [Self::ModerateComment, Self::FanOutPost, Self::SendEmail, Self::EraseUser];
 
     /// Name of the function that consumes; its queue's URL is in the environment variable `MODERATE_COMMENT_QUEUE_URL`.
     pub fn name(self) -> &'static str {
@@ -194,6 +205,7 @@ impl Consumer {
             Self::ModerateComment => "moderate-comment",
             Self::FanOutPost => "fan-out-post",
             Self::SendEmail => "send-email",
+            Self::EraseUser => "erase-user",
         }
     }
 }
@@ -213,8 +225,8 @@ impl EventData {
             | Self::SecondFactorChanged { .. }
             | Self::ApiTokenCreated { .. }
             | Self::IdentityLinked { .. } => &[Consumer::SendEmail],
-            Self::UserErasureRequested { .. }
-            | Self::PostDrafted { .. }
+            Self::UserErasureRequested { .. } | Self::UserErasureContinued { .. } => &[Consumer::EraseUser],
+            Self::PostDrafted { .. }
             | Self::PostScheduled { .. }
             | Self::PostUpdated { .. }
             | Self::PostArchived { .. }
@@ -223,6 +235,14 @@ impl EventData {
             | Self::CommentHeld { .. }
             | Self::CommentRejected { .. }
             | Self::CommentDeleted { .. } => &[],
+        }
+    }
+
+    /// When its consumers may have it, if not at once.
+    pub fn not_before(&self) -> Option<Timestamp> {
+        match self {
+            Self::UserErasureContinued { not_before, .. } => *not_before,
+            _ => None,
         }
     }
 }

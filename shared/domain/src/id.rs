@@ -83,6 +83,11 @@ ids! {
     AuditId,
 }
 
+impl UserId {
+    /// Nobody: stands in the place of an account that was erased.
+    pub const ERASED: Self = Self(Uuid::nil());
+}
+
 fn new_v7(now: Timestamp) -> Uuid {
     let millis = u64::try_from(now.millis()).unwrap_or(0);
     let mut random = [0; 10];
