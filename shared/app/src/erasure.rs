@@ -186,7 +186,8 @@ impl Erasures {
                     }
                     None => {
                         let (tombstone, deleted) = post.clone().remains(run.now);
-                        run.commit().remove(&post).create(&tombstone).emit([deleted])
+                        // A backup that was restored over what is newer has brought the post back beside its tombstone.
+                        run.commit().remove(&post).write(&tombstone).emit([deleted])
                     }
                 };
                 self.change(run, commit).await?;
