@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
+use aws_sdk_dynamodb::{
+    primitives::{DateTime, DateTimeFormat},
+    types::AttributeValue,
+};
 use aws_sdk_sqs::types::QueueAttributeName;
 use quire_local::{
     faults::{Action, Rule},
@@ -157,9 +160,14 @@ async fn an_account_is_told_once_what_was_done_to_it() {
     let quire = still().await;
     let ada = quire.person("ada").await;
     let trace = json!({"correlationId": "c", "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"});
+    let former = quire.dynamodb().put_item().table_name(quire.table());
+    let former = former.item("pk", AttributeValue::S(format!("USER#{}", ada.id))).item("sk", AttributeValue::S("FORMER-EMAIL#0000000007".into()));
+    let former = former.item("userId", AttributeValue::S(ada.id.clone())).item("version", AttributeValue::N("7".into()));
+    let former = former.item("email", AttributeValue::S("old@example.com".into()));
+    former.item("changedAt", AttributeValue::S("2026-11-22T14:00:00.000Z".into())).send().await.expect("an item");
     let notices = [
         ("user.password-changed", json!({}), "ada@example.com", "Your password was changed"),
-        ("user.email-changed", json!({"former": "old@example.com"}), "old@example.com", "Your e-mail address was changed"),
+        ("user.email-changed", json!({"version": 7}), "old@example.com", "Your e-mail address was changed"),
         ("session.reused", json!({"sessionId": NOBODY}), "ada@example.com", "You were signed out"),
         ("user.second-factor-changed", json!({"isEnabled": true}), "ada@example.com", "Your second factor was turned on"),
         ("user.second-factor-changed", json!({"isEnabled": false}), "ada@example.com", "Your second factor was turned off"),

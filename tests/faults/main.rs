@@ -1,6 +1,7 @@
 //! What crashes, duplicates and restarts do: nothing is lost and nothing is done twice.
 
 mod aws;
+mod erasure;
 mod events;
 mod factors;
 mod kills;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// Function → status of its reply, or the whole result of one that is no route.
-const RESULTS: [(&str, Result<u64, &str>); 70] = [
+const RESULTS: [(&str, Result<u64, &str>); 71] = [
     ("begin-sign-in", Ok(404)),
     ("check-health", Ok(204)),
     ("confirm-second-factor", Ok(401)),
@@ -28,6 +28,7 @@ const RESULTS: [(&str, Result<u64, &str>); 70] = [
     ("delete-sessions", Ok(401)),
     ("delete-user", Ok(401)),
     ("end-notifications", Ok(404)),
+    ("erase-user", Err(r#"{"batchItemFailures":[]}"#)),
     ("fan-out-post", Err(r#"{"batchItemFailures":[]}"#)),
     ("finish-sign-in", Ok(400)),
     ("get-comment", Ok(404)),

@@ -172,6 +172,11 @@ impl Quire {
         self.data
     }
 
+    /// Where everything is kept.
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
     /// What runs behind.
     pub fn cloud(&self) -> &Cloud {
         &self.cloud

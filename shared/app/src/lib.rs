@@ -9,6 +9,7 @@ pub mod audit;
 pub mod call;
 pub mod change;
 pub mod comments;
+pub mod erasure;
 pub mod fan_out;
 pub mod feeds;
 pub mod follows;

@@ -18,10 +18,10 @@ use quire_domain::{
     notification::{NotificationPreferences, Notified, Topic, told_of_comment},
     one_time::{OneTimeToken, Purpose},
     post::Post,
-    text::Email,
-    user::User,
+    text::{Email, EmailHash},
+    user::{FormerEmail, User},
 };
-use quire_store::{Claim, Commit, CommitError, Key, Store};
+use quire_store::{Claim, Commit, CommitError, Key, Store, email_hash};
 
 use crate::{
     change::{ATTEMPTS, made},
@@ -60,12 +60,18 @@ impl Mails {
                     let user = self.store.get(Key::user(*user_id)).await?;
                     self.send_token(event, user, Purpose::EmailVerification, now).await
                 }
-                EventData::EmailVerificationRequested { email } => {
-                    self.send_token(event, self.find(email).await?, Purpose::EmailVerification, now).await
+                EventData::EmailVerificationRequested { email_hash } => {
+                    self.send_token(event, self.find(email_hash).await?, Purpose::EmailVerification, now).await
                 }
-                EventData::PasswordResetRequested { email } => self.send_token(event, self.find(email).await?, Purpose::PasswordReset, now).await,
+                EventData::PasswordResetRequested { email_hash } => {
+                    self.send_token(event, self.find(email_hash).await?, Purpose::PasswordReset, now).await
+                }
                 EventData::PasswordChanged { user_id } => self.tell(event, *user_id, None, Notice::PasswordChanged, now).await,
-                EventData::EmailChanged { user_id, former } => self.tell(event, *user_id, Some(former), Notice::EmailChanged, now).await,
+                EventData::EmailChanged { user_id, version } => {
+                    let former: Option<FormerEmail> = self.store.get(Key::former_email(*user_id, *version)).await?;
+                    let Some(former) = former else { return Ok(()) };
+                    self.tell(event, *user_id, Some(&former.email), Notice::EmailChanged, now).await
+                }
                 EventData::SessionReused { user_id, session_id: _ } => self.tell(event, *user_id, None, Notice::SessionReused, now).await,
                 EventData::SecondFactorChanged { user_id, is_enabled } => {
                     self.tell(event, *user_id, None, Notice::SecondFactorChanged { is_enabled: *is_enabled }, now).await
@@ -77,6 +83,7 @@ impl Mails {
                 EventData::CommentApproved { post_id, comment_id } => self.tell_of_comment(event, *post_id, *comment_id, now).await,
                 EventData::UserFollowed { user_id, follower_id } => self.tell_of_follower(event, *user_id, *follower_id, now).await,
                 EventData::UserErasureRequested { .. }
+                | EventData::UserErasureContinued { .. }
                 | EventData::PostDrafted { .. }
                 | EventData::PostScheduled { .. }
                 | EventData::PostPublished { .. }
@@ -179,10 +186,10 @@ impl Mails {
         self.mailer.send(mail).await.map_err(Error::Unavailable)
     }
 
-    /// The account that has an address.
-    async fn find(&self, email: &Email) -> Result<Option<User>> {
-        let owner = self.store.owner_of(&Claim::Email(email.clone())).await?;
+    /// The account that has an address with this hash.
+    async fn find(&self, hash: &EmailHash) -> Result<Option<User>> {
+        let owner = self.store.owner_of(&Claim::EmailHash(hash.clone())).await?;
         let Some(id) = owner.and_then(|owner| owner.parse().ok()) else { return Ok(None) };
-        Ok(self.store.get::<User>(Key::user(id)).await?.filter(|user| user.email == *email))
+        Ok(self.store.get::<User>(Key::user(id)).await?.filter(|user| email_hash(&user.email) == *hash))
     }
 }

@@ -13,7 +13,7 @@ use quire_domain::{
     text::{Email, Password},
     user::{Credential, User},
 };
-use quire_store::{Commit, Key, Store};
+use quire_store::{Commit, Key, Store, email_hash};
 
 use crate::{
     Call,
@@ -87,7 +87,7 @@ impl Passwords {
     pub fn request_reset<'a>(&'a self, call: &'a Call, input: &'a NewPasswordReset) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let email = &input.email;
-            let requested = EventData::PasswordResetRequested { email: email.clone() };
+            let requested = EventData::PasswordResetRequested { email_hash: email_hash(email) };
             let commit = Commit::new(call.principal.user_id(), call.trace.clone(), call.now).emit([requested]);
             commit_once(&self.store, call, "create-password-reset", email, async { Ok(((), commit)) }).await
         })

@@ -12,7 +12,7 @@ use quire_domain::{
     error::Kind,
     id::PostId,
     policy::{self, Action},
-    post::{Draft, Post, PostName, PostPatch, Tombstone},
+    post::{Draft, FormerSlug, Post, PostName, PostPatch, Tombstone},
     revision::Revision,
     slug::Slug,
 };
@@ -108,7 +108,8 @@ impl Posts {
                 }
                 let mut commit = Commit::new(call.principal.user_id(), call.trace.clone(), call.now).update(&stored, &after).emit(events);
                 if after.slug != before.slug {
-                    commit = commit.claim(Claim::Slug(after.slug.clone()), &after.id);
+                    let former = FormerSlug { post_id: before.id, slug: before.slug.clone() };
+                    commit = commit.claim(Claim::Slug(after.slug.clone()), &after.id).write(&former);
                 }
                 if let Some(revision) = Revision::of_change(&before, &after) {
                     commit = commit.create(&revision);

@@ -12,9 +12,9 @@ use quire_domain::{
     id::UserId,
     policy::{self, Action, Roles},
     text::Password,
-    user::{Credential, User},
+    user::{Credential, FormerEmail, User},
 };
-use quire_store::{Claim, Commit, Key, Store};
+use quire_store::{Claim, Commit, Key, Store, email_hash};
 
 use crate::{
     Call,
@@ -120,10 +120,11 @@ impl UserChanges {
             commit = moved(commit, Claim::Email(before.email.clone()), Claim::Email(after.email.clone()), id);
             if before.email != after.email {
                 let events = [
-                    EventData::EmailChanged { user_id: id, former: before.email.clone() },
-                    EventData::EmailVerificationRequested { email: after.email.clone() },
+                    EventData::EmailChanged { user_id: id, version: after.version },
+                    EventData::EmailVerificationRequested { email_hash: email_hash(&after.email) },
                 ];
-                commit = commit.emit(events).audit(Some(id), AuditData::EmailChanged {});
+                let former = FormerEmail { user_id: id, version: after.version, email: before.email.clone(), changed_at: call.now };
+                commit = commit.emit(events).write(&former).audit(Some(id), AuditData::EmailChanged {});
             }
             // While it is off, no session begins.
             if after.is_active && !before.is_active {

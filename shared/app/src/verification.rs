@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 use quire_domain::{Error, Result, audit::AuditData, event::EventData, one_time::Purpose, text::Email};
-use quire_store::{Commit, Key, Store};
+use quire_store::{Commit, Key, Store, email_hash};
 
 use crate::{
     Call,
@@ -44,7 +44,7 @@ impl EmailVerifications {
     pub fn request<'a>(&'a self, call: &'a Call, input: &'a NewEmailVerification) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let email = &input.email;
-            let requested = EventData::EmailVerificationRequested { email: email.clone() };
+            let requested = EventData::EmailVerificationRequested { email_hash: email_hash(email) };
             let commit = Commit::new(call.principal.user_id(), call.trace.clone(), call.now).emit([requested]);
             commit_once(&self.store, call, "create-email-verification", email, async { Ok(((), commit)) }).await
         })

@@ -10,12 +10,15 @@ use aws_types::SdkConfig;
 use futures::future::BoxFuture;
 use quire_app::ports::Publisher;
 use quire_domain::{
+    Timestamp,
     event::{Consumer, Event},
     id::EventId,
 };
 
 use crate::{Environment, MissingVariable};
 
+/// Seconds that a queue delays a message, most (its quota).
+const DELAY_SECONDS: i64 = 900;
 /// Entries in one `SendMessageBatch` (its quota).
 const BATCH: usize = 10;
 /// Bytes of all messages of one `SendMessageBatch` (its quota): bodies, and names, types and values of attributes.
@@ -102,9 +105,12 @@ fn bytes(entry: &SendMessageBatchRequestEntry) -> usize {
 /// The event as its one JSON text, with what a consumer's tooling wants to see without parsing it.
 fn entry(index: usize, event: &Event) -> Result<SendMessageBatchRequestEntry, Box<dyn StdError + Send + Sync>> {
     let text = |value: &str| MessageAttributeValue::builder().data_type("String").string_value(value).build();
+    // A consumer that has it too early emits it again.
+    let delay = event.data.not_before().map(|at| at.plus_seconds(1).seconds() - Timestamp::now().seconds());
     Ok(SendMessageBatchRequestEntry::builder()
         .id(index.to_string())
         .message_body(serde_json::to_string(event)?)
+        .set_delay_seconds(delay.and_then(|seconds| i32::try_from(seconds.clamp(0, DELAY_SECONDS)).ok()))
         .message_attributes("correlationId", text(&event.trace.correlation_id)?)
         .message_attributes("traceparent", text(&event.trace.traceparent)?)
         .build()?)

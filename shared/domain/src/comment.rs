@@ -212,6 +212,12 @@ impl Comment {
         Ok(Some((Self { content: None, ..before.with(Status::Deleted, now) }, event)))
     }
 
+    /// The comment once its author is erased: without author and words, in its place.
+    #[must_use]
+    pub fn erased(&self, now: Timestamp) -> Self {
+        Self { author_id: UserId::ERASED, content: None, ..self.clone().with(Status::Deleted, now) }
+    }
+
     /// The comment after a moderator's decision. The status that it has gives the same version and no event.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use crate::reaction::Kind;
 
 /// One thing that is counted of a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum Counter {
     /// Approved comments.

@@ -174,6 +174,7 @@ impl Position for Reacted {
 
 /// A position among the followers of an account or those whom it follows, newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Followed {
     /// Since when.
     pub since: Timestamp,

@@ -8,7 +8,7 @@ use crate::{
     cursor::Followed,
     id::{ApiTokenId, CommentId, EventId, PostId, SessionId, UserId},
     moderation::Reason,
-    text::Email,
+    text::EmailHash,
 };
 
 #[cfg(test)]
@@ -31,17 +31,26 @@ pub enum EventData {
         /// The account.
         user_id: UserId,
     },
+    /// There is more to erase of an account than one run of the worker does.
+    #[serde(rename = "user.erasure-continued")]
+    UserErasureContinued {
+        /// The account.
+        user_id: UserId,
+        /// When to go on, if not at once.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        not_before: Option<Timestamp>,
+    },
     /// Somebody asked to show that an e-mail address is theirs. There may be no such account.
     #[serde(rename = "user.email-verification-requested")]
     EmailVerificationRequested {
-        /// The address.
-        email: Email,
+        /// Finds the account that has the address, and does not tell the address.
+        email_hash: EmailHash,
     },
     /// Somebody asked for another password. There may be no such account.
     #[serde(rename = "user.password-reset-requested")]
     PasswordResetRequested {
-        /// The address.
-        email: Email,
+        /// Finds the account that has the address, and does not tell the address.
+        email_hash: EmailHash,
     },
     /// An account has another password.
     #[serde(rename = "user.password-changed")]
@@ -54,8 +63,8 @@ pub enum EventData {
     EmailChanged {
         /// The account.
         user_id: UserId,
-        /// The address that it had, which is told.
-        former: Email,
+        /// The version of the account with the new address; the one that it had, which is told, is kept beside the account.
+        version: u64,
     },
     /// A refresh token came again after its successor was in use: somebody else may have it. The session was ended.
     #[serde(rename = "session.reused")]
@@ -218,11 +227,13 @@ pub enum Consumer {
     SendEmail,
     /// Counts what readers did with posts.
     TallyEngagement,
+    /// Erases accounts.
+    EraseUser,
 }
 
 impl Consumer {
     /// Every consumer.
-    pub const ALL: [Self; 4] = [Self::ModerateComment, Self::FanOutPost, Self::SendEmail, Self::TallyEngagement];
+    pub const ALL: [Self; 5] = [Self::ModerateComment, Self::FanOutPost, Self::SendEmail, Self::TallyEngagement, Self::EraseUser];
 
     /// Name of the function that consumes; its queue's URL is in the environment variable `MODERATE_COMMENT_QUEUE_URL`.
     pub fn name(self) -> &'static str {
@@ -231,6 +242,7 @@ impl Consumer {
             Self::FanOutPost => "fan-out-post",
             Self::SendEmail => "send-email",
             Self::TallyEngagement => "tally-engagement",
+            Self::EraseUser => "erase-user",
         }
     }
 }
@@ -258,8 +270,8 @@ impl EventData {
             | Self::UserFollowed { .. }
             | Self::CommentApproved { .. } => &[Consumer::SendEmail],
             Self::PostEngagementChanged { .. } => &[Consumer::TallyEngagement],
-            Self::UserErasureRequested { .. }
-            | Self::PostDrafted { .. }
+            Self::UserErasureRequested { .. } | Self::UserErasureContinued { .. } => &[Consumer::EraseUser],
+            Self::PostDrafted { .. }
             | Self::PostScheduled { .. }
             | Self::PostUpdated { .. }
             | Self::PostArchived { .. }
@@ -267,6 +279,14 @@ impl EventData {
             | Self::CommentHeld { .. }
             | Self::CommentRejected { .. }
             | Self::CommentDeleted { .. } => &[],
+        }
+    }
+
+    /// When its consumers may have it, if not at once.
+    pub fn not_before(&self) -> Option<Timestamp> {
+        match self {
+            Self::UserErasureContinued { not_before, .. } => *not_before,
+            _ => None,
         }
     }
 }

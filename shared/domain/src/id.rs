@@ -83,6 +83,11 @@ ids! {
     AuditId,
 }
 
+impl UserId {
+    /// Nobody: stands in the place of an account that was erased. It has the form of an id, and is older than any.
+    pub const ERASED: Self = Self(Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0000));
+}
+
 fn new_v7(now: Timestamp) -> Uuid {
     let millis = u64::try_from(now.millis()).unwrap_or(0);
     let mut random = [0; 10];
@@ -108,6 +113,12 @@ mod tests {
         let (id, first) = (AuditId::generate(now), AuditId::first_of(now));
         assert_eq!((id.made_at(), first.made_at()), (now, now));
         assert!(first <= id && AuditId::generate(Timestamp::from_millis(1_795_356_000_122)) < first);
+    }
+
+    #[test]
+    fn nobody_has_an_id_that_looks_like_one() {
+        assert_eq!(UserId::ERASED.to_string(), "00000000-0000-7000-8000-000000000000");
+        assert_eq!(UserId::ERASED, UserId::first_of(Timestamp::from_millis(0)));
     }
 
     #[test]

@@ -152,7 +152,7 @@ mod tests {
 
     fn event(seconds: i64) -> Event {
         let trace = Trace { correlation_id: "c".into(), traceparent: String::new() };
-        Event::new(EventData::PasswordResetRequested { email: user().email }, None, trace, at(seconds))
+        Event::new(EventData::UserRegistered { user_id: user().id }, None, trace, at(seconds))
     }
 
     #[test]

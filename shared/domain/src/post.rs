@@ -194,8 +194,21 @@ pub struct Tombstone {
     pub id: PostId,
     /// Who wrote it.
     pub author_id: UserId,
+    /// The slug that it had last.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub slug: Option<Slug>,
     /// When it was deleted.
     pub deleted_at: Timestamp,
+}
+
+/// A slug that a post has no longer, and that still leads to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FormerSlug {
+    /// The post.
+    pub post_id: PostId,
+    /// The slug.
+    pub slug: Slug,
 }
 
 impl Post {
@@ -353,8 +366,18 @@ impl Post {
     /// # Errors
     /// Those of [`Post::edited_by`].
     pub fn delete(self, principal: &Principal, now: Timestamp) -> Result<(Tombstone, EventData)> {
-        let Self { id, author_id, .. } = self.edited_by(principal, now)?;
-        Ok((Tombstone { id, author_id, deleted_at: now }, EventData::PostDeleted { post_id: id }))
+        Ok(self.edited_by(principal, now)?.remains(now))
+    }
+
+    /// What stays of the post, which its author cannot ask for: they are erased.
+    pub fn remains(self, now: Timestamp) -> (Tombstone, EventData) {
+        let Self { id, author_id, slug, .. } = self;
+        (Tombstone { id, author_id, slug: Some(slug), deleted_at: now }, EventData::PostDeleted { post_id: id })
+    }
+
+    /// The post without its author, who is erased; nothing of one that never was public, which goes with its author.
+    pub fn anonymised(&self) -> Option<Self> {
+        self.published_at.map(|_| Self { author_id: UserId::ERASED, version: self.version + 1, ..self.clone() })
     }
 
     /// The post as lists show it.
@@ -391,6 +414,12 @@ fn due(status: Status, publish_at: Option<Timestamp>, now: Timestamp) -> Option<
 }
 
 impl Tombstone {
+    /// What stays once the author is erased too.
+    #[must_use]
+    pub fn erased(&self) -> Self {
+        Self { author_id: UserId::ERASED, slug: None, ..self.clone() }
+    }
+
     /// Deletes the post once more, which does nothing.
     ///
     /// # Errors

@@ -72,6 +72,8 @@ texts! {
     Username,
     /// An e-mail address, in lower case: one mailbox has one account.
     Email,
+    /// SHA-256 of an e-mail address, in hex: finds its account, and is no address to write to.
+    EmailHash,
     /// How an account wants to be called: one line.
     DisplayName,
     /// What an account says of itself: plain text.
@@ -122,6 +124,16 @@ impl Username {
         let name = name.trim_end_matches('-');
         let name = if name.len() < limits::USERNAME_MIN { "user" } else { name };
         Self(number.map_or_else(|| name.to_owned(), |number| format!("{name}-{number:04x}")))
+    }
+}
+
+impl EmailHash {
+    /// Parses 64 hexadecimal digits.
+    pub fn parse(text: &str) -> Result<Self, InvalidText> {
+        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(InvalidText::new("must be the hash of an address"));
+        }
+        Ok(Self(text.to_owned()))
     }
 }
 

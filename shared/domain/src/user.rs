@@ -90,6 +90,30 @@ pub struct Credential {
     pub version: u64,
 }
 
+/// An address that an account had, until it is told of the change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FormerEmail {
+    /// The account.
+    pub user_id: UserId,
+    /// The version of the account that has another address.
+    pub version: u64,
+    /// The address.
+    pub email: Email,
+    /// When it changed.
+    pub changed_at: Timestamp,
+}
+
+/// That an account was erased. It keeps the id from use, and is an entry of the ledger of erasures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Erasure {
+    /// The account.
+    pub user_id: UserId,
+    /// When it was erased.
+    pub erased_at: Timestamp,
+}
+
 impl User {
     /// Opens an account with the roles that new accounts have.
     pub fn register(registration: Registration, roles: Roles, id: UserId, now: Timestamp) -> (Self, EventData) {
@@ -227,6 +251,15 @@ impl User {
         }
         let after = Self { is_active: false, erasure_requested_at: Some(now), ..self.clone() };
         Ok(Some((self.changed(after, now)?, EventData::UserErasureRequested { user_id: self.id })))
+    }
+
+    /// The account from the moment that its erasure begins, whoever asked for it: one that comes back with a backup was asked for before.
+    #[must_use]
+    pub fn under_erasure(&self, now: Timestamp) -> Self {
+        if self.erasure_requested_at.is_some() {
+            return self.clone();
+        }
+        Self { is_active: false, erasure_requested_at: Some(now), updated_at: now, version: self.version + 1, ..self.clone() }
     }
 
     /// The account that the template names becomes the first admin if there has never been one.

@@ -89,7 +89,7 @@ impl From<CommitError> for Error {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Claimed(Claim::Username(_)) => Self::UsernameTaken,
-            CommitError::Claimed(Claim::Email(_)) => Self::EmailTaken,
+            CommitError::Claimed(Claim::Email(_) | Claim::EmailHash(_)) => Self::EmailTaken,
             CommitError::Claimed(Claim::Slug(_)) => Self::SlugTaken,
             // The API tokens of an account are all that there may be only so many of.
             CommitError::Full => Self::TooManyApiTokens,
@@ -139,13 +139,23 @@ impl Commit {
             .condition_expression("version = :version")
             .expression_attribute_values(":version", AttributeValue::N(before.version().to_string()));
         self.put(put, entity::item(after), OnCondition::Stale);
-        let listings = after.listings();
-        for Listing { key, .. } in before.listings() {
-            if listings.iter().all(|listing| listing.key != key) {
-                self.delete(Delete::builder(), key);
+        let mut listings = after.listings();
+        for Listing { key, item } in before.listings() {
+            match listings.iter().position(|listing| listing.key == key) {
+                None => self.delete(Delete::builder(), key),
+                // What a list says already is not written again.
+                Some(index) if item.is_ok() && item.as_ref().ok() == listings[index].item.as_ref().ok() => drop(listings.swap_remove(index)),
+                Some(_) => {}
             }
         }
         self.list(listings).count(&before.counted_in(), &after.counted_in())
+    }
+
+    /// Writes an entity, whatever is in its place.
+    #[must_use]
+    pub fn write<T: Entity>(mut self, entity: &T) -> Self {
+        self.put(Put::builder(), entity::item(entity), OnCondition::Stale);
+        self.list(entity.listings())
     }
 
     /// Removes an entity that must still be as it was read, which its version tells if it has one, and its copies in lists.
@@ -306,7 +316,13 @@ impl Commit {
         let put = Put::builder()
             .condition_expression("attribute_not_exists(pk) OR expiresAt < :now")
             .expression_attribute_values(":now", AttributeValue::N(self.now.seconds().to_string()));
-        let item = serde_dynamo::to_item(Recorded { fingerprint, outcome, expires_at }).map(|item| place(Key::idempotency(scope), item));
+        let key = Key::idempotency(scope);
+        // The outcome may be an account, which must be found when that is erased.
+        if let (None, Some(account)) = (scope.caller, self.actor) {
+            let expires = Item::from([("expiresAt".into(), AttributeValue::N(expires_at.to_string()))]);
+            self.put(Put::builder(), Ok(place(Key::nobodys_record(account, &key), expires)), OnCondition::Stale);
+        }
+        let item = serde_dynamo::to_item(Recorded { fingerprint, outcome, expires_at }).map(|item| place(key, item));
         self.put(put, item, OnCondition::Recorded);
         self
     }
@@ -390,6 +406,14 @@ impl Store {
             let deletions = events.iter().filter_map(|id| deletion(Key::outbox(*id))).collect();
             self.write_batches(deletions).await
         })
+    }
+
+    /// Removes items, each by itself: removing one again does nothing. They are no part of a commit because nothing follows from them.
+    ///
+    /// # Errors
+    /// As [`Store::forget_events`]; some may be removed.
+    pub fn erase(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<(), CommitError>> {
+        Box::pin(async move { self.write_batches(keys.into_iter().filter_map(deletion).collect()).await })
     }
 
     /// Writes feed entries, each by itself: writing one again changes nothing. They are no part of a commit because they follow from

@@ -11,19 +11,20 @@ use quire_domain::{
     comment::Comment,
     cursor::{Followed, Published},
     follow::{self, FeedEntry, Follow, Pulled},
+    id::{CommentId, PostId, UserId},
     identity::{Identities, SignIn},
     limits,
     notification::{NotificationPreferences, Notified},
     one_time::OneTimeToken,
-    post::{Post, Status, Tombstone},
+    post::{FormerSlug, Post, Status, Tombstone},
     reaction::Reaction,
     revision::Revision,
     second_factor::SecondFactor,
     session::Session,
     signing::{PrivateKey, PublicKey},
-    user::{Credential, User},
+    user::{Credential, Erasure, FormerEmail, User},
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::key::Key;
 
@@ -76,6 +77,16 @@ impl Listing {
     pub fn new<T: Serialize>(key: Key, content: T) -> Self {
         Self { key, item: serde_dynamo::to_item(content) }
     }
+}
+
+/// Where a comment is, as the list of its author's comments says it. It never changes, so a change of the comment does not write it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnComment {
+    /// The post it is on.
+    pub post_id: PostId,
+    /// The comment.
+    pub id: CommentId,
 }
 
 impl Entity for User {
@@ -147,6 +158,27 @@ impl Entity for Notified {
 
     fn expires(&self) -> Option<Timestamp> {
         Some(self.at.plus_seconds(limits::EFFECT_SECONDS))
+    }
+}
+
+impl Entity for FormerEmail {
+    fn key(&self) -> Key {
+        Key::former_email(self.user_id, self.version)
+    }
+
+    /// Its event cannot come later.
+    fn expires(&self) -> Option<Timestamp> {
+        Some(self.changed_at.plus_seconds(limits::EFFECT_SECONDS))
+    }
+}
+
+impl Entity for Erasure {
+    fn key(&self) -> Key {
+        Key::erasure(self.user_id)
+    }
+
+    fn listings(&self) -> Vec<Listing> {
+        vec![Listing::new(Key::listed_erasure(self.erased_at, self.user_id), self)]
     }
 }
 
@@ -222,6 +254,16 @@ impl Entity for Tombstone {
     fn key(&self) -> Key {
         Key::tombstone(self.id)
     }
+
+    fn listings(&self) -> Vec<Listing> {
+        if self.author_id == UserId::ERASED { Vec::new() } else { vec![Listing::new(Key::deleted_post(self.author_id, self.id), self)] }
+    }
+}
+
+impl Entity for FormerSlug {
+    fn key(&self) -> Key {
+        Key::former_slug(self.post_id, &self.slug)
+    }
 }
 
 impl Entity for Revision {
@@ -244,7 +286,9 @@ impl Entity for Comment {
     }
 
     fn listings(&self) -> Vec<Listing> {
-        if self.status.is_moderated_by_people() { vec![Listing::new(Key::moderated_comment(self.status, self.id), self)] } else { Vec::new() }
+        let moderated = self.status.is_moderated_by_people().then(|| Listing::new(Key::moderated_comment(self.status, self.id), self));
+        let own = || Listing::new(Key::own_comment(self.author_id, self.id), OwnComment { post_id: self.post_id, id: self.id });
+        moderated.into_iter().chain((self.author_id != UserId::ERASED).then(own)).collect()
     }
 }
 

@@ -15,7 +15,7 @@ use quire_domain::{
     reaction::Kind,
     revision::RevisionNumber,
     slug::Slug,
-    text::{Email, Username},
+    text::{Email, EmailHash, Username},
 };
 use sha2::{Digest, Sha256};
 
@@ -38,6 +38,8 @@ pub enum Claim {
     Username(Username),
     /// Of an account.
     Email(Email),
+    /// The same, known by the hash of the address only.
+    EmailHash(EmailHash),
     /// Of a post; a post keeps the slugs that it once had.
     Slug(Slug),
     /// Of an account: an account at another provider.
@@ -54,6 +56,18 @@ impl Claim {
     pub fn identity(identity: &Identity) -> Self {
         Self::Identity { issuer: identity.issuer.clone(), subject: identity.subject.clone() }
     }
+}
+
+/// What events know an address by.
+///
+/// # Panics
+/// Never: a hash has its form.
+pub fn email_hash(email: &Email) -> EmailHash {
+    hash_of(email).parse().expect("a hash has 64 hexadecimal digits")
+}
+
+fn hash_of(text: &impl ToString) -> String {
+    hex::encode(Sha256::digest(text.to_string()))
 }
 
 /// What an idempotency key is unique within: the caller and the operation.
@@ -96,6 +110,21 @@ impl Key {
         Self::new(format!("USER#{user}"), id.sort_key())
     }
 
+    /// An address that an account had, for who tells it that the address changed.
+    pub fn former_email(user: UserId, version: u64) -> Self {
+        Self::new(format!("USER#{user}"), format!("FORMER-EMAIL#{version:010}"))
+    }
+
+    /// That an account is erased.
+    pub fn erasure(user: UserId) -> Self {
+        Self::new(format!("USER#{user}"), "TOMBSTONE")
+    }
+
+    /// An erasure in the ledger of its year.
+    pub fn listed_erasure(at: Timestamp, user: UserId) -> Self {
+        Self::new(format!("ERASURES#{:04}", at.year()), format!("{at}#{user}"))
+    }
+
     /// The identities of an account.
     pub fn identities(user: UserId) -> Self {
         Self::new(format!("USER#{user}"), "IDENTITIES")
@@ -111,7 +140,9 @@ impl Key {
         let pk = match claim {
             // Two names that look alike are one claim.
             Claim::Username(username) => format!("USERNAME#{}", username.skeleton()),
-            Claim::Email(email) => format!("EMAIL#{email}"),
+            // Events name an address by the same hash, so that none stands in a queue.
+            Claim::Email(email) => format!("EMAIL#{}", hash_of(email)),
+            Claim::EmailHash(hash) => format!("EMAIL#{hash}"),
             Claim::Slug(slug) => format!("SLUG#{slug}"),
             // Both can be long, and neither concerns who reads keys. No issuer has a line feed.
             Claim::Identity { issuer, subject } => format!("IDENTITY#{}", hex::encode(Sha256::digest(format!("{issuer}\n{subject}")))),
@@ -185,6 +216,16 @@ impl Key {
         Self::new(format!("POST#{id}"), "TOMBSTONE")
     }
 
+    /// What stays of a deleted post, among those that its author has deleted.
+    pub fn deleted_post(author: UserId, id: PostId) -> Self {
+        Self::new(Self::deleted(author), id.sort_key())
+    }
+
+    /// A slug that a post had.
+    pub fn former_slug(post: PostId, slug: &Slug) -> Self {
+        Self::new(format!("POST#{post}"), format!("SLUG#{slug}"))
+    }
+
     /// An earlier version of a post.
     pub fn revision(post: PostId, number: RevisionNumber) -> Self {
         Self::new(format!("POST#{post}"), number.sort_key())
@@ -210,6 +251,11 @@ impl Key {
         Self::new(Self::moderation(status), id.sort_key())
     }
 
+    /// A comment among all those of one account.
+    pub fn own_comment(author: UserId, id: CommentId) -> Self {
+        Self::new(Self::commented(author), id.sort_key())
+    }
+
     /// A reaction, in the list of its post's reactions.
     pub fn reaction(post: PostId, by: UserId, kind: Kind) -> Self {
         Self::new(Self::reactions(post), Reacted { by, kind }.sort_key())
@@ -217,7 +263,7 @@ impl Key {
 
     /// A reaction among all those of one account.
     pub fn own_reaction(by: UserId, post: PostId, kind: Kind) -> Self {
-        Self::new(format!("REACTED#{by}"), format!("{post}#{kind}"))
+        Self::new(Self::reacted(by), format!("{post}#{kind}"))
     }
 
     /// That an account follows another.
@@ -266,13 +312,27 @@ impl Key {
         Self::new(format!("EFFECT#{}#{about}#{user}", Consumer::SendEmail.name()), "EFFECT")
     }
 
-    /// The record of a request with an idempotency key. Clients choose keys, so the table sees only their hash.
+    /// The record of a request with an idempotency key, among those of its account. Clients choose keys, so the table sees only their hash.
     pub fn idempotency(scope: &IdempotencyScope<'_>) -> Self {
         let IdempotencyScope { caller, operation, key } = scope;
-        let caller = caller.map_or_else(|| "anonymous".to_owned(), |id| id.to_string());
-        let hash = Sha256::digest(format!("{caller}\n{operation}\n{key}"));
-        Self::new(format!("IDEMPOTENCY#{}", hex::encode(hash)), "RECORD")
+        let hash = hash_of(&format!("{operation}\n{key}"));
+        match caller {
+            Some(account) => Self::new(Self::idempotencies(*account), hash),
+            None => Self::new(format!("IDEMPOTENCY#{hash}"), Self::NOBODYS_RECORD),
+        }
     }
+
+    /// Where an account finds the record of the request that made it, which nobody in particular sent.
+    pub fn nobodys_record(account: UserId, record: &Self) -> Self {
+        Self::new(Self::idempotencies(account), &record.pk)
+    }
+
+    /// The record that a key of [`Key::nobodys_record`] leads to.
+    pub fn of_nobody(&self) -> Option<Self> {
+        self.sk.starts_with("IDEMPOTENCY#").then(|| Self::new(&self.sk, Self::NOBODYS_RECORD))
+    }
+
+    const NOBODYS_RECORD: &'static str = "RECORD";
 
     /// How many writes a caller has made in the window that began at `window`, epoch seconds.
     pub fn rate(caller: &Caller, window: i64) -> Self {
@@ -366,6 +426,26 @@ impl Key {
     /// Partition of what an account owns.
     pub fn owner(owner: UserId) -> String {
         format!("OWNER#{owner}")
+    }
+
+    /// Partition of what stays of the posts that an account has deleted.
+    pub fn deleted(author: UserId) -> String {
+        format!("DELETED#{author}")
+    }
+
+    /// Partition of the comments of one account.
+    pub fn commented(author: UserId) -> String {
+        format!("COMMENTED#{author}")
+    }
+
+    /// Partition of the reactions of one account.
+    pub fn reacted(by: UserId) -> String {
+        format!("REACTED#{by}")
+    }
+
+    /// Partition of the idempotency records of one account.
+    pub fn idempotencies(account: UserId) -> String {
+        format!("IDEMPOTENCY#{account}")
     }
 
     /// Partition of the posts published in one year.

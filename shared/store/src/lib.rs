@@ -9,8 +9,8 @@ mod retry;
 mod throttle;
 
 pub use commit::{Commit, CommitError, Recorded};
-pub use entity::{Counter, Entity, Listing};
-pub use key::{Claim, IdempotencyScope, Key, OUTBOX_SHARDS};
+pub use entity::{Counter, Entity, Listing, OwnComment};
+pub use key::{Claim, IdempotencyScope, Key, OUTBOX_SHARDS, email_hash};
 pub use read::{Found, Order, Page, Pages, ReadError, Unpublished};
 pub use throttle::Admission;
 

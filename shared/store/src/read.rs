@@ -132,6 +132,17 @@ impl Store {
         Ok(Page { items, more })
     }
 
+    /// The keys of the first items of a partition.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn keys(&self, partition: String, limit: usize) -> BoxFuture<'_, Result<Vec<Key>, ReadError>> {
+        Box::pin(async move {
+            let items = self.query(Pages { partition, prefix: "", after: None, order: Order::Ascending, limit }).await?;
+            Ok(items.iter().take(limit).filter_map(key_of).collect())
+        })
+    }
+
     /// What is at these keys, each of which stands there once, as the last acknowledged writes left it: one batch for 100 of them.
     ///
     /// # Errors

@@ -98,7 +98,13 @@ fn the_relay_reads_the_stream_and_may_send_to_its_failure_queue() {
     assert_eq!(relay.triggers, [Trigger::Stream(expected)]);
     let statements = [
         table_statement("dynamodb:BatchWriteItem", &["OUTBOX#*"]),
-        send_to(&["quire-ModerateCommentQueue", "quire-FanOutPostQueue", "quire-SendEmailQueue", "quire-TallyEngagementQueue"]),
+        send_to(&[
+            "quire-ModerateCommentQueue",
+            "quire-FanOutPostQueue",
+            "quire-SendEmailQueue",
+            "quire-TallyEngagementQueue",
+            "quire-EraseUserQueue",
+        ]),
         send_to(&["quire-RelayOutboxFailures"]),
     ];
     assert_eq!(relay.statements, statements);
@@ -142,9 +148,9 @@ fn the_table_of_the_project_becomes_a_create_table_request() {
 fn dead_letter_queues_come_before_the_queues_that_name_them() {
     let stack = project();
     let names: Vec<&str> = stack.queues.iter().map(|queue| queue.logical_id.as_str()).collect();
-    let dead_letters =
-        ["ModerateCommentDeadLetters", "FanOutPostDeadLetters", "SendEmailDeadLetters", "TallyEngagementDeadLetters", "RelayOutboxFailures"];
-    let expected = [&dead_letters[..], &["ModerateCommentQueue", "FanOutPostQueue", "SendEmailQueue", "TallyEngagementQueue"]].concat();
+    let queues = ["ModerateCommentQueue", "FanOutPostQueue", "SendEmailQueue", "TallyEngagementQueue", "EraseUserQueue"];
+    let dead_letters = queues.map(|queue| queue.replace("Queue", "DeadLetters"));
+    let expected = [&dead_letters.each_ref().map(String::as_str)[..], &["RelayOutboxFailures"], &queues].concat();
     assert_eq!(names, expected);
     let queue = &stack.queues[5];
     let attributes = [

@@ -73,7 +73,7 @@ impl TypedName {
         match &self.claim {
             Some(Claim::Username(username)) => user.username == *username,
             Some(Claim::Email(email)) => user.email == *email,
-            Some(Claim::Slug(_) | Claim::Identity { .. }) | None => false,
+            Some(Claim::EmailHash(_) | Claim::Slug(_) | Claim::Identity { .. }) | None => false,
         }
     }
 }

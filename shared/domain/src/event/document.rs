@@ -27,6 +27,20 @@ macro_rules! texts {
     )*};
 }
 
+impl JsonSchema for EmailHash {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "EmailHash".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "description": "SHA-256 of an e-mail address, in hex.", "pattern": "^[0-9a-f]{64}$"})
+    }
+}
+
 texts! {
     ApiTokenId => "uuid";
     CommentId => "uuid";
@@ -34,7 +48,6 @@ texts! {
     SessionId => "uuid";
     UserId => "uuid";
     Timestamp => "date-time";
-    Email => "email";
 }
 
 const BEGINNING: &str = r"# Events
@@ -60,8 +73,7 @@ A message's body is one JSON document:
 | `type` | what happened |
 | `data` | more of it, by type |
 
-`correlationId` and `traceparent` stand in the attributes of the message too. No event holds a secret; an address stands only in those
-about addresses, which have nothing else to name somebody by.
+`correlationId` and `traceparent` stand in the attributes of the message too. No event holds a secret, an address or a name.
 
 ```json
 ";
@@ -89,22 +101,25 @@ fn examples() -> Vec<EventData> {
     let id = |last: u8| format!("019e0000-0000-7000-8000-0000000000{last:02}");
     let user_id: UserId = id(1).parse().unwrap();
     let (post_id, comment_id): (PostId, CommentId) = (id(2).parse().unwrap(), id(3).parse().unwrap());
-    let email = Email::parse("ada@example.com").unwrap();
+    let email_hash = EmailHash::parse(&"5e".repeat(32)).unwrap();
+    let at = Timestamp::from_millis(1_795_356_000_000);
     vec![
         EventData::UserRegistered { user_id },
         EventData::UserErasureRequested { user_id },
-        EventData::EmailVerificationRequested { email: email.clone() },
-        EventData::PasswordResetRequested { email: email.clone() },
+        EventData::UserErasureContinued { user_id, not_before: None },
+        EventData::EmailVerificationRequested { email_hash: email_hash.clone() },
+        EventData::PasswordResetRequested { email_hash },
         EventData::PasswordChanged { user_id },
-        EventData::EmailChanged { user_id, former: email },
+        EventData::EmailChanged { user_id, version: 2 },
         EventData::SessionReused { user_id, session_id: id(4).parse().unwrap() },
         EventData::SecondFactorChanged { user_id, is_enabled: true },
         EventData::ApiTokenCreated { user_id, token_id: id(5).parse().unwrap() },
         EventData::IdentityLinked { user_id, provider: "google".into() },
         EventData::UserFollowed { user_id, follower_id: id(6).parse().unwrap() },
         EventData::PostDrafted { post_id },
-        EventData::PostScheduled { post_id, publish_at: Timestamp::from_millis(1_795_356_000_000) },
+        EventData::PostScheduled { post_id, publish_at: at },
         EventData::PostPublished { post_id },
+        EventData::PostFanOutContinued { post_id, after: Followed { since: at, id: id(6).parse().unwrap() }, followers: 1000 },
         EventData::PostUpdated { post_id },
         EventData::PostArchived { post_id },
         EventData::PostDeleted { post_id },
@@ -114,6 +129,7 @@ fn examples() -> Vec<EventData> {
         EventData::CommentUpdated { post_id, comment_id },
         EventData::CommentRejected { post_id, comment_id },
         EventData::CommentDeleted { post_id, comment_id },
+        EventData::PostEngagementChanged { post_id, counter: Counter::CommentCount, delta: -1 },
     ]
 }
 
