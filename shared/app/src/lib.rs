@@ -10,6 +10,8 @@ pub mod call;
 pub mod change;
 pub mod comments;
 mod counts;
+mod delay;
+pub mod deliveries;
 pub mod feeds;
 pub mod follows;
 #[cfg(fuzzing)]
@@ -41,6 +43,7 @@ pub mod tokens;
 pub mod user_changes;
 pub mod users;
 pub mod verification;
+pub mod webhooks;
 
 pub use call::{Call, Client, IdempotencyKey};
 pub use quire_domain::{Error, Result};

@@ -67,7 +67,11 @@ impl Mails {
                 EventData::IdentityLinked { user_id, provider } => {
                     self.tell(event, *user_id, None, Notice::IdentityLinked { provider: provider.clone() }, now).await
                 }
+                EventData::WebhookPaused { webhook_id, user_id, reason } => {
+                    self.tell(event, *user_id, None, Notice::WebhookPaused { id: *webhook_id, reason: *reason }, now).await
+                }
                 EventData::UserErasureRequested { .. }
+                | EventData::WebhookDeliveryDue { .. }
                 | EventData::PostDrafted { .. }
                 | EventData::PostScheduled { .. }
                 | EventData::PostPublished { .. }

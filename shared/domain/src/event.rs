@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Timestamp,
-    id::{ApiTokenId, CommentId, EventId, PostId, SessionId, UserId},
+    id::{ApiTokenId, CommentId, DeliveryId, EventId, PostId, SessionId, UserId, WebhookId},
     moderation::Reason,
     text::Email,
+    webhook::PauseReason,
 };
 
 /// What happened. The serialised form is `{"type": "comment.created", "data": {…}}`.
@@ -171,6 +172,26 @@ pub enum EventData {
         /// The comment.
         comment_id: CommentId,
     },
+    /// A delivery to a webhook is to be tried.
+    #[serde(rename = "webhook.delivery-due")]
+    WebhookDeliveryDue {
+        /// The webhook.
+        webhook_id: WebhookId,
+        /// The delivery.
+        delivery_id: DeliveryId,
+        /// When, and not before.
+        due: Timestamp,
+    },
+    /// A webhook was paused, and not by a person.
+    #[serde(rename = "webhook.paused")]
+    WebhookPaused {
+        /// The webhook.
+        webhook_id: WebhookId,
+        /// Who made it.
+        user_id: UserId,
+        /// Why.
+        reason: PauseReason,
+    },
 }
 
 /// A queue's consumer.
@@ -182,11 +203,13 @@ pub enum Consumer {
     FanOutPost,
     /// Mails people tokens that they asked for, and what was done to their accounts.
     SendEmail,
+    /// Tells webhooks of events.
+    DeliverWebhook,
 }
 
 impl Consumer {
     /// Every consumer.
-    pub const ALL: [Self; 3] = [Self::ModerateComment, Self::FanOutPost, Self::SendEmail];
+    pub const ALL: [Self; 4] = [Self::ModerateComment, Self::FanOutPost, Self::SendEmail, Self::DeliverWebhook];
 
     /// Name of the function that consumes; its queue's URL is in the environment variable `MODERATE_COMMENT_QUEUE_URL`.
     pub fn name(self) -> &'static str {
@@ -194,6 +217,7 @@ impl Consumer {
             Self::ModerateComment => "moderate-comment",
             Self::FanOutPost => "fan-out-post",
             Self::SendEmail => "send-email",
+            Self::DeliverWebhook => "deliver-webhook",
         }
     }
 }
@@ -202,27 +226,37 @@ impl EventData {
     /// Who is told: the one table of subscriptions. An event that nobody subscribes to is not stored.
     pub fn consumers(&self) -> &'static [Consumer] {
         match self {
-            Self::CommentCreated { .. } | Self::CommentUpdated { .. } => &[Consumer::ModerateComment],
-            Self::PostPublished { .. } => &[Consumer::FanOutPost],
-            Self::UserRegistered { .. }
-            | Self::EmailVerificationRequested { .. }
+            Self::CommentCreated { .. } => &[Consumer::ModerateComment, Consumer::DeliverWebhook],
+            Self::CommentUpdated { .. } => &[Consumer::ModerateComment],
+            Self::PostPublished { .. } => &[Consumer::FanOutPost, Consumer::DeliverWebhook],
+            Self::UserRegistered { .. } => &[Consumer::SendEmail, Consumer::DeliverWebhook],
+            Self::EmailVerificationRequested { .. }
             | Self::PasswordResetRequested { .. }
             | Self::PasswordChanged { .. }
             | Self::EmailChanged { .. }
             | Self::SessionReused { .. }
             | Self::SecondFactorChanged { .. }
             | Self::ApiTokenCreated { .. }
-            | Self::IdentityLinked { .. } => &[Consumer::SendEmail],
-            Self::UserErasureRequested { .. }
-            | Self::PostDrafted { .. }
-            | Self::PostScheduled { .. }
-            | Self::PostUpdated { .. }
+            | Self::IdentityLinked { .. }
+            | Self::WebhookPaused { .. } => &[Consumer::SendEmail],
+            Self::UserErasureRequested { .. } | Self::PostDrafted { .. } | Self::PostScheduled { .. } => &[],
+            Self::PostUpdated { .. }
             | Self::PostArchived { .. }
             | Self::PostDeleted { .. }
             | Self::CommentApproved { .. }
             | Self::CommentHeld { .. }
             | Self::CommentRejected { .. }
-            | Self::CommentDeleted { .. } => &[],
+            | Self::CommentDeleted { .. }
+            | Self::WebhookDeliveryDue { .. } => &[Consumer::DeliverWebhook],
+        }
+    }
+
+    /// When consumers are to be told, if not at once. A queue holds a message back for a quarter of an hour at most, so a consumer that is
+    /// told too early emits the event again.
+    pub fn not_before(&self) -> Option<Timestamp> {
+        match self {
+            Self::WebhookDeliveryDue { due, .. } => Some(*due),
+            _ => None,
         }
     }
 }

@@ -239,6 +239,8 @@ pub enum Action {
     ManageIdentities,
     /// Read who did what.
     ReadAudit,
+    /// Make webhooks, change them and see what they were told.
+    ManageWebhooks,
 }
 
 impl Action {
@@ -261,7 +263,8 @@ impl Action {
             | Self::ManageTokens
             | Self::RevokeTokens
             | Self::ManageSecondFactor
-            | Self::ManageIdentities => None,
+            | Self::ManageIdentities
+            | Self::ManageWebhooks => None,
         }
     }
 
@@ -289,7 +292,8 @@ impl Action {
             | Self::React
             | Self::Follow
             | Self::ManageTokens
-            | Self::ReadAudit => false,
+            | Self::ReadAudit
+            | Self::ManageWebhooks => false,
         }
     }
 }
@@ -343,7 +347,7 @@ fn has_role(id: UserId, roles: &Roles, action: Action, owner: Option<UserId>) ->
         Action::React => has(Role::Reader),
         Action::Follow | Action::ReadFeed => own && has(Role::Reader),
         Action::ManageSessions | Action::ManageTokens | Action::ManageSecondFactor | Action::ManageIdentities => own,
-        Action::ReadAudit => has(Role::Admin),
+        Action::ReadAudit | Action::ManageWebhooks => has(Role::Admin),
     }
 }
 
@@ -397,7 +401,7 @@ mod tests {
     fn tokens_narrow_roles_and_never_widen_them() {
         use Action::{
             AssignRoles, Comment, DeleteComment, DraftPost, EditComment, EditPost, EditUser, Follow, ListUsers, ManageIdentities, ManageSecondFactor,
-            ManageSessions, ManageTokens, ModerateComment, React, ReadAudit, ReadFeed, RevokeTokens, SeeEmail, SeeUnapprovedComment,
+            ManageSessions, ManageTokens, ManageWebhooks, ModerateComment, React, ReadAudit, ReadFeed, RevokeTokens, SeeEmail, SeeUnapprovedComment,
             SeeUnpublishedPost, SwitchUser,
         };
         let me = UserId::generate(Timestamp::from_millis(0));
@@ -418,6 +422,7 @@ mod tests {
             Follow,
             ManageTokens,
             ReadAudit,
+            ManageWebhooks,
         ];
         for action in personal.into_iter().chain(reading).chain(other) {
             assert!(require(&with(&Role::ALL, Access::Full), action, Some(me)).is_ok(), "{action:?}");
