@@ -29,6 +29,7 @@ mod story;
 mod tokens;
 mod users;
 mod verification;
+mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
