@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quire_tests::{PASSWORD, Person, Quire, Reply, pages::LongLists, root, send, text};
+use quire_tests::{PASSWORD, Person, Quire, Reply, eventually, pages::LongLists, root, send, text};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -64,10 +64,10 @@ const COSTS: &[(&str, &str, &str)] = &[
     ("create-post", "", "UpdateItem 1, TransactWriteItems 8"),
     ("create-post", "with an idempotency key", "UpdateItem 1, TransactWriteItems 10"),
     ("create-post", "that repeats it", "UpdateItem 1, TransactWriteItems 0, GetItem 1"),
-    ("update-post", "of a draft", "UpdateItem 1, Query 1, TransactWriteItems 10"),
+    ("update-post", "of a draft", "UpdateItem 1, Query 1, TransactWriteItems 12"),
     ("update-post", "that publishes it", "UpdateItem 1, Query 1, TransactWriteItems 16"),
-    ("update-post", "of a published post", "UpdateItem 1, Query 1, TransactWriteItems 14"),
-    ("replace-post", "", "UpdateItem 1, Query 1, TransactWriteItems 14"),
+    ("update-post", "of a published post", "UpdateItem 1, Query 1, TransactWriteItems 16"),
+    ("replace-post", "", "UpdateItem 1, Query 1, TransactWriteItems 16"),
     ("get-post", "by its id", "Query 1"),
     ("get-post", "by its slug", "GetItem 1, Query 1"),
     ("list-posts", "", "Query 1, Query 1"),
@@ -81,10 +81,10 @@ const COSTS: &[(&str, &str, &str)] = &[
     ("get-comment", "", "BatchGetItem 2"),
     ("update-comment", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 8"),
     ("replace-comment", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 8"),
-    ("replace-comment-status", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 10"),
+    ("replace-comment-status", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 12"),
     ("replace-comment-status", "that approves it", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 12"),
     ("list-moderation", "", "Query 1"),
-    ("delete-comment", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 4"),
+    ("delete-comment", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 6"),
     ("put-reaction", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 6"),
     ("put-reaction", "that is there", "UpdateItem 1, BatchGetItem 2"),
     ("list-reactions", "", "GetItem 1, Query 1"),
@@ -99,6 +99,15 @@ const COSTS: &[(&str, &str, &str)] = &[
     ("list-following", "", "GetItem 1, Query 1"),
     ("get-feed", "", "Query 1, BatchGetItem 2, Query 1"),
     ("delete-follower", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 6"),
+    ("create-webhook", "", "UpdateItem 1, TransactWriteItems 6"),
+    ("list-webhooks", "", "Query 1"),
+    ("get-webhook", "", "GetItem 1"),
+    ("update-webhook", "", "UpdateItem 1, GetItem 1, TransactWriteItems 2"),
+    ("rotate-webhook-secret", "", "UpdateItem 1, GetItem 1, TransactWriteItems 2"),
+    ("ping-webhook", "", "UpdateItem 1, GetItem 1, TransactWriteItems 4"),
+    ("list-webhook-deliveries", "", "GetItem 1, Query 1"),
+    ("repeat-webhook-delivery", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 4"),
+    ("delete-webhook", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 6"),
     ("list-tags", "", "Query 1"),
     ("check-liveness", "", ""),
     ("check-readiness", "", "GetItem 1"),
@@ -203,6 +212,7 @@ async fn each_operation_makes_these_calls_and_consumes_these_units() {
     let post = posts(&mut meter, &ada).await;
     comments(&mut meter, &editor, &bob, &post).await;
     engagement(&mut meter, &ada, &bob, &post).await;
+    webhooks(&mut meter, &root).await;
     for operation in ["list-tags", "check-liveness", "check-readiness", "get-contract", "read-docs"] {
         meter.send(operation, "", None, &[], &Value::Null).await;
     }
@@ -381,6 +391,22 @@ async fn engagement(meter: &mut Meter, ada: &Person, bob: &Person, post: &str) {
     meter.send("list-following", "", None, &[&bob.id], &Value::Null).await;
     meter.send("get-feed", "", Some(bob), &[], &Value::Null).await;
     meter.send("delete-follower", "", Some(bob), &[&ada.id, &bob.id], &Value::Null).await;
+}
+
+async fn webhooks(meter: &mut Meter, root: &Person) {
+    // No request is sent there.
+    let webhook = json!({"url": "https://127.0.0.1:1/", "eventTypes": ["post.archived"]});
+    let id = text(&meter.send("create-webhook", "", Some(root), &[], &webhook).await.json()["webhookId"]);
+    meter.send("list-webhooks", "", Some(root), &[], &Value::Null).await;
+    meter.send("get-webhook", "", Some(root), &[&id], &Value::Null).await;
+    meter.send("update-webhook", "", Some(root), &[&id], &json!({"isActive": false})).await;
+    meter.send("rotate-webhook-secret", "", Some(root), &[&id], &Value::Null).await;
+    let delivery = text(&meter.send("ping-webhook", "", Some(root), &[&id], &Value::Null).await.json()["deliveryId"]);
+    let path = format!("/api/v1/webhooks/{id}/deliveries");
+    eventually(|| async { (meter.quire.get_as(root, &path).await.json()["items"][0]["status"] == "failed").then_some(()) }).await;
+    meter.send("list-webhook-deliveries", "", Some(root), &[&id], &Value::Null).await;
+    meter.send("repeat-webhook-delivery", "", Some(root), &[&id, &delivery], &Value::Null).await;
+    meter.send("delete-webhook", "", Some(root), &[&id], &Value::Null).await;
 }
 
 /// Checks that the data model lists these costs and no others.

@@ -32,6 +32,7 @@ mod tally;
 mod tokens;
 mod users;
 mod verification;
+mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
 

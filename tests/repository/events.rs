@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// Function → status of its reply, or the whole result of one that is no route.
-const RESULTS: [(&str, Result<u64, &str>); 71] = [
+const RESULTS: [(&str, Result<u64, &str>); 81] = [
     ("begin-sign-in", Ok(404)),
     ("check-health", Ok(204)),
     ("confirm-second-factor", Ok(401)),
@@ -74,6 +74,16 @@ const RESULTS: [(&str, Result<u64, &str>); 71] = [
     ("send-email", Err(r#"{"batchItemFailures":[]}"#)),
     ("sweep-outbox", Err("null")),
     ("tally-engagement", Err(r#"{"batchItemFailures":[]}"#)),
+    ("create-webhook", Ok(401)),
+    ("list-webhooks", Ok(401)),
+    ("get-webhook", Ok(401)),
+    ("update-webhook", Ok(401)),
+    ("delete-webhook", Ok(401)),
+    ("rotate-webhook-secret", Ok(401)),
+    ("ping-webhook", Ok(401)),
+    ("list-webhook-deliveries", Ok(401)),
+    ("repeat-webhook-delivery", Ok(401)),
+    ("deliver-webhook", Err(r#"{"batchItemFailures":[]}"#)),
     ("unlink-identity", Ok(401)),
     ("update-comment", Ok(401)),
     ("update-post", Ok(401)),

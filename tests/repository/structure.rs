@@ -9,7 +9,7 @@ use quire_tests::root;
 use serde_json::Value;
 
 /// A shared crate → the crates of ours that it may depend on.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("quire-contract", &[]),
     ("quire-domain", &[]),
     ("quire-store", &["quire-domain"]),
@@ -20,6 +20,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("quire-telemetry", &["quire-domain"]),
     ("quire-aws", &["quire-app", "quire-domain", "quire-store", "quire-telemetry"]),
     ("quire-edge", &["quire-app", "quire-aws", "quire-domain", "quire-proto", "quire-telemetry"]),
+    ("quire-webhooks", &["quire-app", "quire-domain"]),
     ("quire-worker", &["quire-aws", "quire-domain", "quire-telemetry"]),
 ];
 

@@ -27,7 +27,7 @@ use quire_domain::{
 use quire_store::{Claim, Commit, CommitError, Key, Order, OwnComment, Pages, Store};
 use serde::de::DeserializeOwned;
 
-use crate::change::made;
+use crate::{change::made, delay::postponed};
 
 /// Things that are looked at in one step.
 const TOGETHER: usize = 25;
@@ -100,19 +100,19 @@ impl Erasures {
     /// erased; whatever the table gives, so that the event is delivered again.
     pub fn erase<'a>(&'a self, event: &'a Event, now: Timestamp) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            let (account, not_before) = match event.data {
-                EventData::UserErasureRequested { user_id } => (user_id, None),
-                EventData::UserErasureContinued { user_id, not_before } => (user_id, not_before),
-                _ => return Err(Error::internal("erasing an account", "the event does not ask for it")),
+            let (EventData::UserErasureRequested { user_id: account } | EventData::UserErasureContinued { user_id: account, .. }) = event.data else {
+                return Err(Error::internal("erasing an account", "the event does not ask for it"));
             };
+            if postponed(&self.store, Consumer::EraseUser, event, now).await? {
+                return Ok(());
+            }
             let mut run = Run { account, trace: &event.trace, now, steps: STEPS, conflicts: 0 };
-            let later = not_before.filter(|at| *at > now);
-            if later.is_none() && self.everything(&mut run).await? {
+            if self.everything(&mut run).await? {
                 tracing::info!(userId = %account, "An account was erased");
                 return Ok(());
             }
             // The marker keeps a message that comes twice from making two of what follows.
-            let rest = EventData::UserErasureContinued { user_id: account, not_before: later };
+            let rest = EventData::UserErasureContinued { user_id: account, not_before: None };
             match self.store.commit(run.commit().effect(Consumer::EraseUser, event.id).emit([rest])).await {
                 Ok(()) | Err(CommitError::AlreadyDone) => Ok(()),
                 Err(error) => Err(error.into()),

@@ -82,6 +82,7 @@ fn may_be_a_repetition(error: &Error) -> bool {
         | Error::InsufficientScope(_)
         | Error::IdempotencyKeyReused
         | Error::TooManyApiTokens
+        | Error::TooManyWebhooks
         | Error::SecondFactorEnabled
         | Error::TooManyTries { .. }
         | Error::SignInInvalid

@@ -9,6 +9,8 @@ pub mod audit;
 pub mod call;
 pub mod change;
 pub mod comments;
+mod delay;
+pub mod deliveries;
 pub mod erasure;
 pub mod fan_out;
 pub mod feeds;
@@ -45,6 +47,7 @@ pub mod tokens;
 pub mod user_changes;
 pub mod users;
 pub mod verification;
+pub mod webhooks;
 
 pub use call::{Call, Client, IdempotencyKey};
 pub use quire_domain::{Error, Result};

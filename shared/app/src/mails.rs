@@ -82,8 +82,12 @@ impl Mails {
                 }
                 EventData::CommentApproved { post_id, comment_id } => self.tell_of_comment(event, *post_id, *comment_id, now).await,
                 EventData::UserFollowed { user_id, follower_id } => self.tell_of_follower(event, *user_id, *follower_id, now).await,
+                EventData::WebhookPaused { webhook_id, user_id, reason } => {
+                    self.tell(event, *user_id, None, Notice::WebhookPaused { id: *webhook_id, reason: *reason }, now).await
+                }
                 EventData::UserErasureRequested { .. }
                 | EventData::UserErasureContinued { .. }
+                | EventData::WebhookDeliveryDue { .. }
                 | EventData::PostDrafted { .. }
                 | EventData::PostScheduled { .. }
                 | EventData::PostPublished { .. }

@@ -6,9 +6,10 @@ use futures::future::BoxFuture;
 use quire_domain::{
     Timestamp,
     event::{Consumer, Event},
-    id::{EventId, UserId},
+    id::{DeliveryId, EventId, UserId, WebhookId},
     identity::ProviderName,
     text::Email,
+    webhook::{EndpointUrl, Failure},
 };
 use secrecy::{SecretSlice, SecretString};
 
@@ -31,6 +32,8 @@ pub enum Purpose {
     Signing,
     /// The secret of this account's second factor.
     SecondFactor(UserId),
+    /// A secret that requests to this webhook are signed with.
+    Webhook(WebhookId),
 }
 
 /// Makes key pairs, and encrypts and opens secrets: KMS.
@@ -49,6 +52,36 @@ pub trait KeyVault: Send + Sync {
 pub trait Publisher: Send + Sync {
     /// Sends events to the queue of `consumer` and returns the ids of those that it accepted; why others were not is logged.
     fn publish<'a>(&'a self, consumer: Consumer, events: &'a [&'a Event]) -> BoxFuture<'a, Vec<EventId>>;
+}
+
+/// A request to a webhook (Standard Webhooks 1.0).
+#[derive(Debug, Clone)]
+pub struct WebhookRequest {
+    /// Where it goes.
+    pub url: EndpointUrl,
+    /// The same for each attempt.
+    pub id: DeliveryId,
+    /// Seconds since the epoch.
+    pub timestamp: i64,
+    /// One for each good secret, separated by spaces.
+    pub signature: String,
+    /// JSON.
+    pub body: String,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookReply {
+    /// How long it took.
+    pub duration_ms: u32,
+    /// Status and the beginning of the body.
+    pub outcome: Result<(u16, String), Failure>,
+}
+
+/// Sends requests to webhooks.
+pub trait WebhookSender: Send + Sync {
+    /// Sends one request, once.
+    fn send<'a>(&'a self, request: &'a WebhookRequest) -> BoxFuture<'a, WebhookReply>;
 }
 
 /// The secrets of one sign-in at a provider, each 43 characters of base64url.

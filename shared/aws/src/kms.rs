@@ -58,6 +58,7 @@ fn context(purpose: Purpose) -> Option<HashMap<String, String>> {
     let pairs = match purpose {
         Purpose::Signing => vec![("quire:purpose", "access-token-signing".to_owned())],
         Purpose::SecondFactor(user) => vec![("quire:purpose", "second-factor".to_owned()), ("quire:user", user.to_string())],
+        Purpose::Webhook(webhook) => vec![("quire:purpose", "webhook".to_owned()), ("quire:webhook", webhook.to_string())],
     };
     Some(pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }

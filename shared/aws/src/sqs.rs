@@ -105,20 +105,46 @@ fn bytes(entry: &SendMessageBatchRequestEntry) -> usize {
 /// The event as its one JSON text, with what a consumer's tooling wants to see without parsing it.
 fn entry(index: usize, event: &Event) -> Result<SendMessageBatchRequestEntry, Box<dyn StdError + Send + Sync>> {
     let text = |value: &str| MessageAttributeValue::builder().data_type("String").string_value(value).build();
-    // A consumer that has it too early emits it again.
-    let delay = event.data.not_before().map(|at| at.plus_seconds(1).seconds() - Timestamp::now().seconds());
     Ok(SendMessageBatchRequestEntry::builder()
         .id(index.to_string())
         .message_body(serde_json::to_string(event)?)
-        .set_delay_seconds(delay.and_then(|seconds| i32::try_from(seconds.clamp(0, DELAY_SECONDS)).ok()))
+        .set_delay_seconds(delay_seconds(event, Timestamp::now()))
         .message_attributes("correlationId", text(&event.trace.correlation_id)?)
         .message_attributes("traceparent", text(&event.trace.traceparent)?)
         .build()?)
 }
 
+/// Seconds that a message is held back; a whole one more rather than less, so that no message comes early but for the quota.
+fn delay_seconds(event: &Event, now: Timestamp) -> Option<i32> {
+    let millis = event.data.not_before()?.millis() - now.millis();
+    let seconds = (millis + 999).div_euclid(1000).clamp(0, DELAY_SECONDS);
+    i32::try_from(seconds).ok().filter(|seconds| *seconds > 0)
+}
+
 #[cfg(test)]
 mod tests {
+    use quire_domain::{
+        event::{EventData, Trace},
+        id::{DeliveryId, PostId, WebhookId},
+    };
+
     use super::*;
+
+    #[test]
+    fn a_message_is_held_back_for_a_quarter_of_an_hour_at_most() {
+        let now = Timestamp::from_millis(1_000_000);
+        let delay =
+            |data: EventData| delay_seconds(&Event::new(data, None, Trace { correlation_id: String::new(), traceparent: String::new() }, now), now);
+        let due = |millis: i64| {
+            delay(EventData::WebhookDeliveryDue {
+                webhook_id: WebhookId::generate(now),
+                delivery_id: DeliveryId::generate(now),
+                due: Timestamp::from_millis(now.millis() + millis),
+            })
+        };
+        assert_eq!([-5000, 0, 1, 1000, 1001, 900_000, 5_000_000].map(due), [None, None, Some(1), Some(1), Some(2), Some(900), Some(900)]);
+        assert_eq!(delay(EventData::PostDeleted { post_id: PostId::generate(now) }), None);
+    }
 
     #[test]
     fn a_batch_has_ten_entries_and_a_megabyte_at_most() {

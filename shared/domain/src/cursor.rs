@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Timestamp,
     details::Tag,
-    id::{ApiTokenId, AuditId, CommentId, PostId, SessionId, UserId},
+    id::{ApiTokenId, AuditId, CommentId, DeliveryId, PostId, SessionId, UserId, WebhookId},
     limits,
     reaction::Kind,
     revision::RevisionNumber,
@@ -116,6 +116,28 @@ impl Position for ApiTokenId {
 
     fn from_sort_key(key: &str) -> Option<Self> {
         key.strip_prefix("TOKEN#")?.parse().ok()
+    }
+}
+
+/// A position among the webhooks, newest first.
+impl Position for WebhookId {
+    fn sort_key(&self) -> String {
+        format!("WEBHOOK#{self}")
+    }
+
+    fn from_sort_key(key: &str) -> Option<Self> {
+        key.strip_prefix("WEBHOOK#")?.parse().ok()
+    }
+}
+
+/// A position among the deliveries to one webhook, newest first.
+impl Position for DeliveryId {
+    fn sort_key(&self) -> String {
+        self.to_string()
+    }
+
+    fn from_sort_key(key: &str) -> Option<Self> {
+        key.parse().ok()
     }
 }
 

@@ -53,6 +53,10 @@ pub enum Kind {
     SecondFactor,
     /// A provider that signs people in.
     Provider,
+    /// A webhook.
+    Webhook,
+    /// A delivery to a webhook.
+    Delivery,
 }
 
 /// Every failure of a use case.
@@ -144,6 +148,9 @@ pub enum Error {
     /// The account has as many API tokens as it may.
     #[error("the account has as many API tokens as it may")]
     TooManyApiTokens,
+    /// There are as many webhooks as there may be.
+    #[error("there are as many webhooks as there may be")]
+    TooManyWebhooks,
     /// The second factor is on already.
     #[error("the second factor is on")]
     SecondFactorEnabled,

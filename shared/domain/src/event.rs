@@ -6,9 +6,10 @@ use crate::{
     Timestamp,
     counts::Counter,
     cursor::Followed,
-    id::{ApiTokenId, CommentId, EventId, PostId, SessionId, UserId},
+    id::{ApiTokenId, CommentId, DeliveryId, EventId, PostId, SessionId, UserId, WebhookId},
     moderation::Reason,
     text::EmailHash,
+    webhook::PauseReason,
 };
 
 #[cfg(test)]
@@ -214,6 +215,26 @@ pub enum EventData {
         /// By how much it changed.
         delta: i64,
     },
+    /// A delivery to a webhook is to be tried.
+    #[serde(rename = "webhook.delivery-due")]
+    WebhookDeliveryDue {
+        /// The webhook.
+        webhook_id: WebhookId,
+        /// The delivery.
+        delivery_id: DeliveryId,
+        /// When, and not before.
+        due: Timestamp,
+    },
+    /// A webhook was paused, and not by a person.
+    #[serde(rename = "webhook.paused")]
+    WebhookPaused {
+        /// The webhook.
+        webhook_id: WebhookId,
+        /// Who made it.
+        user_id: UserId,
+        /// Why.
+        reason: PauseReason,
+    },
 }
 
 /// A queue's consumer.
@@ -229,11 +250,14 @@ pub enum Consumer {
     TallyEngagement,
     /// Erases accounts.
     EraseUser,
+    /// Tells webhooks of events.
+    DeliverWebhook,
 }
 
 impl Consumer {
     /// Every consumer.
-    pub const ALL: [Self; 5] = [Self::ModerateComment, Self::FanOutPost, Self::SendEmail, Self::TallyEngagement, Self::EraseUser];
+    pub const ALL: [Self; 6] =
+        [Self::ModerateComment, Self::FanOutPost, Self::SendEmail, Self::TallyEngagement, Self::EraseUser, Self::DeliverWebhook];
 
     /// Name of the function that consumes; its queue's URL is in the environment variable `MODERATE_COMMENT_QUEUE_URL`.
     pub fn name(self) -> &'static str {
@@ -243,6 +267,7 @@ impl Consumer {
             Self::SendEmail => "send-email",
             Self::TallyEngagement => "tally-engagement",
             Self::EraseUser => "erase-user",
+            Self::DeliverWebhook => "deliver-webhook",
         }
     }
 }
@@ -256,10 +281,12 @@ impl EventData {
     /// Who is told: the one table of subscriptions. An event that nobody subscribes to is not stored.
     pub fn consumers(&self) -> &'static [Consumer] {
         match self {
-            Self::CommentCreated { .. } | Self::CommentUpdated { .. } => &[Consumer::ModerateComment],
-            Self::PostPublished { .. } | Self::PostFanOutContinued { .. } => &[Consumer::FanOutPost],
-            Self::UserRegistered { .. }
-            | Self::EmailVerificationRequested { .. }
+            Self::CommentCreated { .. } => &[Consumer::ModerateComment, Consumer::DeliverWebhook],
+            Self::CommentUpdated { .. } => &[Consumer::ModerateComment],
+            Self::PostPublished { .. } => &[Consumer::FanOutPost, Consumer::DeliverWebhook],
+            Self::PostFanOutContinued { .. } => &[Consumer::FanOutPost],
+            Self::UserRegistered { .. } | Self::CommentApproved { .. } => &[Consumer::SendEmail, Consumer::DeliverWebhook],
+            Self::EmailVerificationRequested { .. }
             | Self::PasswordResetRequested { .. }
             | Self::PasswordChanged { .. }
             | Self::EmailChanged { .. }
@@ -268,23 +295,25 @@ impl EventData {
             | Self::ApiTokenCreated { .. }
             | Self::IdentityLinked { .. }
             | Self::UserFollowed { .. }
-            | Self::CommentApproved { .. } => &[Consumer::SendEmail],
+            | Self::WebhookPaused { .. } => &[Consumer::SendEmail],
             Self::PostEngagementChanged { .. } => &[Consumer::TallyEngagement],
             Self::UserErasureRequested { .. } | Self::UserErasureContinued { .. } => &[Consumer::EraseUser],
-            Self::PostDrafted { .. }
-            | Self::PostScheduled { .. }
-            | Self::PostUpdated { .. }
+            Self::PostDrafted { .. } | Self::PostScheduled { .. } => &[],
+            Self::PostUpdated { .. }
             | Self::PostArchived { .. }
             | Self::PostDeleted { .. }
             | Self::CommentHeld { .. }
             | Self::CommentRejected { .. }
-            | Self::CommentDeleted { .. } => &[],
+            | Self::CommentDeleted { .. }
+            | Self::WebhookDeliveryDue { .. } => &[Consumer::DeliverWebhook],
         }
     }
 
-    /// When its consumers may have it, if not at once.
+    /// When consumers are to be told, if not at once. A queue holds a message back for a quarter of an hour at most, so a consumer that is
+    /// told too early emits the event again.
     pub fn not_before(&self) -> Option<Timestamp> {
         match self {
+            Self::WebhookDeliveryDue { due, .. } => Some(*due),
             Self::UserErasureContinued { not_before, .. } => *not_before,
             _ => None,
         }

@@ -81,6 +81,10 @@ ids! {
     ApiTokenId,
     /// Names an entry of the audit trail; later ones sort later.
     AuditId,
+    /// Names a webhook.
+    WebhookId,
+    /// Names a delivery to a webhook; those of later events sort later.
+    DeliveryId,
 }
 
 impl UserId {

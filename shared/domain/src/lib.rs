@@ -17,6 +17,7 @@ pub mod id;
 pub mod identity;
 pub mod limits;
 pub mod moderation;
+pub mod network;
 pub mod notification;
 pub mod one_time;
 pub mod password_rules;
@@ -33,6 +34,7 @@ pub mod text;
 pub mod throttle;
 pub mod time;
 pub mod user;
+pub mod webhook;
 
 pub use error::{Error, FieldError, Result};
 pub use time::Timestamp;

@@ -112,3 +112,21 @@ pub const SECOND_FACTOR_SECONDS: i64 = 10 * 60;
 pub const RECOVERY_CODES: usize = 10;
 /// Codes and repeated passwords that an account may try in a minute.
 pub const CODE_TRIES: u32 = 5;
+/// Characters in what a webhook is for.
+pub const WEBHOOK_DESCRIPTION_CHARS: usize = 200;
+/// Webhooks of a deployment.
+pub const WEBHOOKS: u64 = 20;
+/// Seconds that a webhook's secret stays good after it was replaced.
+pub const WEBHOOK_SECRET_OVERLAP_SECONDS: i64 = 24 * 60 * 60;
+/// Attempts at a delivery, over about a day.
+pub const WEBHOOK_ATTEMPTS: u32 = 11;
+/// Seconds that a request to a webhook may take.
+pub const WEBHOOK_REQUEST_SECONDS: u64 = 10;
+/// Bytes of a webhook's reply that are kept.
+pub const WEBHOOK_REPLY_BYTES: usize = 1_024;
+/// Failures in a row after which deliveries to a webhook wait.
+pub const WEBHOOK_FAILURES: u32 = 5;
+/// Seconds without a success after which a webhook that fails is paused.
+pub const WEBHOOK_PAUSE_SECONDS: i64 = 24 * 60 * 60;
+/// Seconds that a delivery is kept.
+pub const WEBHOOK_DELIVERY_SECONDS: i64 = 30 * 24 * 60 * 60;

@@ -241,6 +241,8 @@ pub enum Action {
     ManageNotifications,
     /// Read who did what.
     ReadAudit,
+    /// Make webhooks, change them and see what they were told.
+    ManageWebhooks,
 }
 
 impl Action {
@@ -264,7 +266,8 @@ impl Action {
             | Self::RevokeTokens
             | Self::ManageSecondFactor
             | Self::ManageIdentities
-            | Self::ManageNotifications => None,
+            | Self::ManageNotifications
+            | Self::ManageWebhooks => None,
         }
     }
 
@@ -293,7 +296,8 @@ impl Action {
             | Self::React
             | Self::Follow
             | Self::ManageTokens
-            | Self::ReadAudit => false,
+            | Self::ReadAudit
+            | Self::ManageWebhooks => false,
         }
     }
 }
@@ -347,7 +351,7 @@ fn has_role(id: UserId, roles: &Roles, action: Action, owner: Option<UserId>) ->
         Action::React => has(Role::Reader),
         Action::Follow | Action::ReadFeed => own && has(Role::Reader),
         Action::ManageSessions | Action::ManageTokens | Action::ManageSecondFactor | Action::ManageIdentities | Action::ManageNotifications => own,
-        Action::ReadAudit => has(Role::Admin),
+        Action::ReadAudit | Action::ManageWebhooks => has(Role::Admin),
     }
 }
 
@@ -401,7 +405,7 @@ mod tests {
     fn tokens_narrow_roles_and_never_widen_them() {
         use Action::{
             AssignRoles, Comment, DeleteComment, DraftPost, EditComment, EditPost, EditUser, Follow, ListUsers, ManageIdentities, ManageSecondFactor,
-            ManageSessions, ManageTokens, ModerateComment, React, ReadAudit, ReadFeed, RevokeTokens, SeeEmail, SeeUnapprovedComment,
+            ManageSessions, ManageTokens, ManageWebhooks, ModerateComment, React, ReadAudit, ReadFeed, RevokeTokens, SeeEmail, SeeUnapprovedComment,
             SeeUnpublishedPost, SwitchUser,
         };
         let me = UserId::generate(Timestamp::from_millis(0));
@@ -422,6 +426,7 @@ mod tests {
             Follow,
             ManageTokens,
             ReadAudit,
+            ManageWebhooks,
         ];
         for action in personal.into_iter().chain(reading).chain(other) {
             assert!(require(&with(&Role::ALL, Access::Full), action, Some(me)).is_ok(), "{action:?}");

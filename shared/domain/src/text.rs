@@ -221,7 +221,7 @@ impl CommentText {
 }
 
 /// One trimmed line that is not empty.
-fn line(text: &str, most: usize) -> Result<String, InvalidText> {
+pub(crate) fn line(text: &str, most: usize) -> Result<String, InvalidText> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > most {
         return Err(InvalidText::new(format!("must have 1 to {most} characters")));

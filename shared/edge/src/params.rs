@@ -14,7 +14,7 @@ use quire_app::{
 };
 use quire_domain::{
     error::Kind,
-    id::{ApiTokenId, CommentId, InvalidId, PostId, SessionId, UserId},
+    id::{ApiTokenId, CommentId, DeliveryId, InvalidId, PostId, SessionId, UserId, WebhookId},
     identity::ProviderName,
     post::PostName,
     reaction,
@@ -65,6 +65,16 @@ impl PathId for SessionId {
 impl PathId for ApiTokenId {
     const NAME: &'static str = "tokenId";
     const KIND: Kind = Kind::ApiToken;
+}
+
+impl PathId for WebhookId {
+    const NAME: &'static str = "webhookId";
+    const KIND: Kind = Kind::Webhook;
+}
+
+impl PathId for DeliveryId {
+    const NAME: &'static str = "deliveryId";
+    const KIND: Kind = Kind::Delivery;
 }
 
 impl PathId for ProviderName {

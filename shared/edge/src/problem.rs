@@ -160,6 +160,9 @@ impl From<Error> for Problem {
             Error::NotFound(Kind::Session) => Self::new(StatusCode::NOT_FOUND, "session-not-found", "There is no such session"),
             Error::NotFound(Kind::ApiToken) => Self::new(StatusCode::NOT_FOUND, "api-token-not-found", "There is no such API token"),
             Error::NotFound(Kind::SecondFactor) => Self::new(StatusCode::NOT_FOUND, "second-factor-not-found", "There is no such second factor"),
+            Error::NotFound(Kind::Webhook) => Self::new(StatusCode::NOT_FOUND, "webhook-not-found", "There is no such webhook"),
+            Error::NotFound(Kind::Delivery) => Self::new(StatusCode::NOT_FOUND, "delivery-not-found", "There is no such delivery"),
+            Error::TooManyWebhooks => Self::new(StatusCode::CONFLICT, "too-many-webhooks", "There are as many webhooks as there may be"),
             Error::TooManyApiTokens => Self::new(StatusCode::CONFLICT, "too-many-api-tokens", "The account has as many API tokens as it may"),
             Error::SecondFactorEnabled => Self::new(StatusCode::CONFLICT, "second-factor-enabled", "The second factor is on already"),
             Error::TooManyTries { seconds } => Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-tries", "There were too many tries")

@@ -12,6 +12,7 @@ use quire_app::{
     posts::{PostView, RevisionView},
     selection::Selection,
     users::UserView,
+    webhooks::WebhookView,
 };
 use quire_domain::signing::CACHE_SECONDS;
 use serde::Serialize;
@@ -43,6 +44,12 @@ impl Versioned for RevisionView {
 }
 
 impl Versioned for CommentView {
+    fn etag(&self) -> String {
+        etag(self.version)
+    }
+}
+
+impl Versioned for WebhookView {
     fn etag(&self) -> String {
         etag(self.version)
     }
@@ -82,6 +89,16 @@ pub struct Issued<T>(pub T);
 impl<T: Wire + Serialize> IntoResponse for Issued<T> {
     fn into_response(self) -> Response {
         Document::reply(StatusCode::CREATED, &self.0)
+    }
+}
+
+/// 202 with what is to be done.
+#[derive(Debug)]
+pub struct Accepted<T>(pub T);
+
+impl<T: Wire + Serialize> IntoResponse for Accepted<T> {
+    fn into_response(self) -> Response {
+        Document::reply(StatusCode::ACCEPTED, &self.0)
     }
 }
 

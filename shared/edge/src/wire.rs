@@ -19,6 +19,7 @@ use quire_app::{
     tags::TagView,
     users::{NewUser, RoleReplacement, UserReplacement, UserView},
     verification::NewEmailVerification,
+    webhooks::{DeliveryView, IssuedWebhookView, NewWebhook, WebhookSecretView, WebhookView},
 };
 use quire_domain::post::Draft;
 use quire_proto::v1;
@@ -101,6 +102,13 @@ wire! {
     PageView<IdentityView> => "page", v1::IdentityPage;
     NotificationPreferencesReplacement => "notificationPreferences", v1::NotificationPreferences;
     NotificationPreferencesView => "notificationPreferences", v1::NotificationPreferences;
+    NewWebhook => "webhook", v1::NewWebhook;
+    IssuedWebhookView => "webhook", v1::IssuedWebhook;
+    WebhookView => "webhook", v1::Webhook;
+    PageView<WebhookView> => "page", v1::WebhookPage;
+    WebhookSecretView => "webhookSecret", v1::WebhookSecret;
+    DeliveryView => "webhookDelivery", v1::WebhookDelivery;
+    PageView<DeliveryView> => "page", v1::WebhookDeliveryPage;
     ProblemView<'_> => "problem", v1::Problem;
 }
 

@@ -56,6 +56,14 @@ fn cases() -> Vec<Case> {
     });
     let tag = json!({"tag": "rust", "postCount": 12});
     let count = json!({"kind": "like", "count": 3});
+    let webhook = json!({
+        "webhookId": "w1", "url": "https://example.org/hooks", "eventTypes": ["post.published"], "description": "Site", "isActive": false,
+        "pauseReason": "failing", "createdBy": "u1", "createdAt": TIME, "updatedAt": LATER, "version": 2,
+    });
+    let attempt = json!({"attemptedAt": TIME, "durationMs": 12, "statusCode": 500, "responseBody": "No", "failure": "timed-out"});
+    let delivery = json!({
+        "deliveryId": "d1", "eventType": "post.published", "status": "pending", "createdAt": TIME, "nextAttemptAt": LATER, "attempts": [attempt.clone()],
+    });
     let api_token = json!({
         "tokenId": "t1", "name": "Build", "scopes": ["posts:read", "posts:write"], "createdAt": TIME, "lastUsedAt": TIME, "expiresAt": LATER,
     });
@@ -115,6 +123,14 @@ fn cases() -> Vec<Case> {
         page::<FollowPage>(follow),
         case::<Tag>(tag.clone()),
         page::<TagPage>(tag),
+        case::<Webhook>(webhook.clone()),
+        page::<WebhookPage>(webhook.clone()),
+        case::<IssuedWebhook>(and(&webhook, json!({"secret": "whsec_x"}))),
+        case::<NewWebhook>(json!({"url": "https://example.org/hooks", "eventTypes": ["post.published"], "description": "Site", "isActive": true})),
+        case::<WebhookSecret>(json!({"secret": "whsec_x", "formerUntil": LATER})),
+        case::<WebhookAttempt>(attempt),
+        case::<WebhookDelivery>(delivery.clone()),
+        page::<WebhookDeliveryPage>(delivery),
         case::<ApiToken>(api_token.clone()),
         page::<ApiTokenPage>(api_token.clone()),
         case::<IssuedApiToken>(and(&api_token, json!({"token": "qat_x"}))),

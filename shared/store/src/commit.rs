@@ -91,7 +91,7 @@ impl From<CommitError> for Error {
             CommitError::Claimed(Claim::Username(_)) => Self::UsernameTaken,
             CommitError::Claimed(Claim::Email(_) | Claim::EmailHash(_)) => Self::EmailTaken,
             CommitError::Claimed(Claim::Slug(_)) => Self::SlugTaken,
-            // The API tokens of an account are all that there may be only so many of.
+            // Whose limit it is, its use case knows better if it is not that of API tokens.
             CommitError::Full => Self::TooManyApiTokens,
             CommitError::Claimed(Claim::Identity { .. }) => Self::IdentityTaken,
             CommitError::Stale => Self::VersionMismatch,

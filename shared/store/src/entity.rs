@@ -23,6 +23,7 @@ use quire_domain::{
     session::Session,
     signing::{PrivateKey, PublicKey},
     user::{Credential, Erasure, FormerEmail, User},
+    webhook::{Delivery, EndpointHealth, Webhook, WebhookSecrets},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -367,6 +368,59 @@ impl Entity for ApiToken {
 
     fn counted_in(&self) -> Vec<Counter> {
         vec![Counter { key: Key::api_token_count(self.user_id), attribute: "tokens", most: Some(limits::API_TOKENS) }]
+    }
+}
+
+impl Entity for Webhook {
+    fn key(&self) -> Key {
+        Key::webhook(self.id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn counted_in(&self) -> Vec<Counter> {
+        vec![Counter { key: Key::webhook_count(), attribute: "webhooks", most: Some(limits::WEBHOOKS) }]
+    }
+}
+
+impl Entity for WebhookSecrets {
+    fn key(&self) -> Key {
+        Key::webhook_secrets(self.webhook_id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+impl Entity for EndpointHealth {
+    fn key(&self) -> Key {
+        Key::endpoint_health(self.webhook_id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Failures are over a day apart at most where anything is sent.
+    fn expires(&self) -> Option<Timestamp> {
+        Some(self.updated_at.plus_seconds(limits::WEBHOOK_DELIVERY_SECONDS))
+    }
+}
+
+impl Entity for Delivery {
+    fn key(&self) -> Key {
+        Key::delivery(self.webhook_id, self.id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn expires(&self) -> Option<Timestamp> {
+        Some(self.created_at.plus_seconds(limits::WEBHOOK_DELIVERY_SECONDS))
     }
 }
 

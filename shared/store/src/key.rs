@@ -6,7 +6,7 @@ use quire_domain::{
     cursor::{Followed, Position, Published, Reacted},
     details::{Language, Tag},
     event::Consumer,
-    id::{ApiTokenId, AuditId, CommentId, EventId, PostId, SessionId, UserId},
+    id::{ApiTokenId, AuditId, CommentId, DeliveryId, EventId, PostId, SessionId, UserId, WebhookId},
     identity::Identity,
     one_time::Purpose,
     policy::Role,
@@ -374,6 +374,31 @@ impl Key {
         Self::new(Self::api_tokens(user), "COUNT")
     }
 
+    /// A webhook, among all webhooks: each event reads them in one query.
+    pub fn webhook(id: WebhookId) -> Self {
+        Self::new(Self::WEBHOOKS, id.sort_key())
+    }
+
+    /// How many webhooks there are.
+    pub fn webhook_count() -> Self {
+        Self::new(Self::WEBHOOKS, "COUNT")
+    }
+
+    /// What requests to a webhook are signed with; apart from the webhook, so that few functions may read it.
+    pub fn webhook_secrets(id: WebhookId) -> Self {
+        Self::new(format!("WEBHOOK-SECRETS#{id}"), "SECRETS")
+    }
+
+    /// How well a webhook answers; apart from the webhook, whose version is for the people who change it.
+    pub fn endpoint_health(id: WebhookId) -> Self {
+        Self::new(format!("WEBHOOK-HEALTH#{id}"), "HEALTH")
+    }
+
+    /// A delivery, among those to its webhook.
+    pub fn delivery(webhook: WebhookId, id: DeliveryId) -> Self {
+        Self::new(Self::deliveries(webhook), id.sort_key())
+    }
+
     /// The second factor of an account; apart from the account, so that few functions may read it.
     pub fn second_factor(user: UserId) -> Self {
         Self::new(format!("SECOND-FACTOR#{user}"), "SECOND-FACTOR")
@@ -411,6 +436,14 @@ impl Key {
 
     /// Partition of the public halves of all signing keys.
     pub const PUBLIC_KEYS: &'static str = "SIGNING-KEYS";
+
+    /// Partition of all webhooks. There are few.
+    pub const WEBHOOKS: &'static str = "WEBHOOKS";
+
+    /// Partition of the deliveries to one webhook.
+    pub fn deliveries(webhook: WebhookId) -> String {
+        format!("DELIVERIES#{webhook}")
+    }
 
     /// Partition of all accounts.
     pub const USERS: &'static str = "USERS";

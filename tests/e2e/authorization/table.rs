@@ -44,6 +44,15 @@ create-second-factor    -          |  401 |   201     201      201    201    201
 confirm-second-factor   pending    |  401 |   200     200      200    200    200   |   403     403      403    403    403
 get-second-factor       -          |  401 |   200     200      200    200    200   |   403     403      403    403    403
 remove-second-factor    factor     |  401 |   204     204      204    204    204   |   403     403      403    403    403
+create-webhook          -          |  401 |   403     403      403    403    201   |   403     403      403    403    201
+list-webhooks           -          |  401 |   403     403      403    403    200   |   403     403      403    403    200
+get-webhook             webhook    |  401 |   403     403      403    403    200   |   403     403      403    403    200
+update-webhook          webhook    |  401 |   403     403      403    403    200   |   403     403      403    403    200
+delete-webhook          doomed     |  401 |   403     403      403    403    204   |   403     403      403    403    204
+rotate-webhook-secret   webhook    |  401 |   403     403      403    403    201   |   403     403      403    403    201
+ping-webhook            webhook    |  401 |   403     403      403    403    202   |   403     403      403    403    202
+list-webhook-deliveries webhook    |  401 |   403     403      403    403    200   |   403     403      403    403    200
+repeat-webhook-delivery webhook    |  401 |   403     403      403    403    202   |   403     403      403    403    202
 list-audit-events       -          |  401 |   403     403      403    403    200   |   403     403      403    403    200
 begin-sign-in           -          |  404 |   404     404      404    404    404   |   404     404      404    404    404
 finish-sign-in          -          |  422 |   422     422      422    422    422   |   422     422      422    422    422

@@ -40,6 +40,8 @@ pub(super) struct World {
     other: Member,
     /// A post of the other's, to comment on.
     post: String,
+    /// A webhook and a delivery to it.
+    webhook: Thing,
     /// What stays as it is, by its owner and what it is.
     made: Mutex<HashMap<(String, &'static str), Thing>>,
 }
@@ -55,7 +57,11 @@ impl World {
         }
         let other = member(&quire, &root, &names, None).await;
         let post = quire.published_post(&other.person, "T").await;
-        Self { quire, names, root, editor, members, other, post, made: Mutex::default() }
+        let webhook = made_webhook(&quire, &root).await;
+        let ping = format!("/api/v1/webhooks/{}/pings", webhook[0].1);
+        let ping = send(quire.request(Method::POST, &ping).bearer_auth(&root.token)).await.expect(202);
+        let webhook = vec![webhook[0].clone(), ("{deliveryId}", text(&ping["deliveryId"]))];
+        Self { quire, names, root, editor, members, other, post, webhook, made: Mutex::default() }
     }
 
     pub(super) async fn stop(self) {
@@ -145,6 +151,8 @@ impl World {
                 let made = quire.post_as(author, &path, &json!({"name": "T", "scopes": ["posts:read"]})).await.expect(201);
                 vec![("{userId}", author.id.clone()), ("{tokenId}", text(&made["tokenId"])), ("<token>", text(&made["token"]))]
             }
+            "webhook" => self.webhook.clone(),
+            "doomed" => made_webhook(quire, &self.root).await,
             "pending" | "factor" => {
                 let path = format!("/api/v1/users/{}/second-factor", author.id);
                 let pending = quire.post_as(author, &path, &json!({"password": PASSWORD})).await.expect(201);
@@ -183,6 +191,8 @@ impl World {
             ("create-session", _) => json!({"username": name, "password": PASSWORD}),
             // What counts is the token in the body, and no account helps who has none.
             ("refresh-session", _) => json!({"refreshToken": "qrt_"}),
+            ("create-webhook", _) => json!({"url": NOWHERE, "eventTypes": ["post.published"]}),
+            ("update-webhook", _) => json!({"isActive": true}),
             ("create-api-token", _) => json!({"name": "T", "scopes": ["posts:read"]}),
             ("create-access-token", _) => json!({"apiToken": of_thing("<token>")}),
             ("create-second-factor", _) => json!({"password": PASSWORD}),
@@ -200,6 +210,15 @@ impl World {
             _ => return None,
         })
     }
+}
+
+/// Where no request is sent.
+const NOWHERE: &str = "https://127.0.0.1:1/";
+
+/// A webhook. There may be few of them.
+async fn made_webhook(quire: &Quire, root: &Person) -> Thing {
+    let webhook = quire.post_as(root, "/api/v1/webhooks", &json!({"url": NOWHERE, "eventTypes": ["post.archived"]})).await.expect(201);
+    vec![("{webhookId}", text(&webhook["webhookId"]))]
 }
 
 /// A new account with one role or, without any, with those of new accounts.

@@ -3,12 +3,13 @@
 use quick_xml::escape::escape;
 use quire_domain::{
     comment::Comment,
-    id::UserId,
+    id::{UserId, WebhookId},
     notification::Relation,
     one_time::Purpose,
     post::Post,
     text::{Email, Username},
     user::User,
+    webhook::PauseReason,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -30,6 +31,7 @@ pub(super) enum Notice {
     SecondFactorChanged { is_enabled: bool },
     ApiTokenCreated,
     IdentityLinked { provider: String },
+    WebhookPaused { id: WebhookId, reason: PauseReason },
 }
 
 /// What an account may want to be told.
@@ -125,9 +127,18 @@ impl Notice {
                 ("Your second factor was turned off", "Signing in to your account takes your password alone now.".to_owned())
             }
             Self::ApiTokenCreated => ("An API token was made", "A token was made with which a program can act for your account.".to_owned()),
+            Self::WebhookPaused { id, reason: PauseReason::Gone } => {
+                ("A webhook was paused", format!("Your webhook {id} was paused, because its endpoint says that it is gone."))
+            }
+            Self::WebhookPaused { id, reason: PauseReason::Failing } => {
+                ("A webhook was paused", format!("Your webhook {id} was paused, because its endpoint has failed for a day."))
+            }
             Self::IdentityLinked { provider } => ("A way to sign in was added", format!("Your account at {provider} signs in to this account now.")),
         };
-        let last = "If this was you, there is nothing to do. If it was not, choose a new password and tell us.";
+        let last = match self {
+            Self::WebhookPaused { .. } => "Mend the endpoint, switch the webhook on again, and send again what it has missed.",
+            _ => "If this was you, there is nothing to do. If it was not, choose a new password and tell us.",
+        };
         mail(to, subject, username, &[Paragraph::Words(&words), Paragraph::Words(last)])
     }
 }

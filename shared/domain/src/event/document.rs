@@ -47,6 +47,8 @@ texts! {
     PostId => "uuid";
     SessionId => "uuid";
     UserId => "uuid";
+    WebhookId => "uuid";
+    DeliveryId => "uuid";
     Timestamp => "date-time";
 }
 
@@ -101,6 +103,7 @@ fn examples() -> Vec<EventData> {
     let id = |last: u8| format!("019e0000-0000-7000-8000-0000000000{last:02}");
     let user_id: UserId = id(1).parse().unwrap();
     let (post_id, comment_id): (PostId, CommentId) = (id(2).parse().unwrap(), id(3).parse().unwrap());
+    let webhook_id: WebhookId = id(7).parse().unwrap();
     let email_hash = EmailHash::parse(&"5e".repeat(32)).unwrap();
     let at = Timestamp::from_millis(1_795_356_000_000);
     vec![
@@ -130,6 +133,8 @@ fn examples() -> Vec<EventData> {
         EventData::CommentRejected { post_id, comment_id },
         EventData::CommentDeleted { post_id, comment_id },
         EventData::PostEngagementChanged { post_id, counter: Counter::CommentCount, delta: -1 },
+        EventData::WebhookDeliveryDue { webhook_id, delivery_id: id(8).parse().unwrap(), due: at },
+        EventData::WebhookPaused { webhook_id, user_id, reason: PauseReason::Gone },
     ]
 }
 
