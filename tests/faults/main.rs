@@ -12,3 +12,4 @@ mod refusals;
 mod story;
 mod sweep;
 mod watch;
+mod webhooks;

@@ -4,7 +4,7 @@ use quire_local::{
     faults::{Action, Rule},
     service::ServiceError,
 };
-use quire_tests::eventually;
+use quire_tests::{eventually, text};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -16,8 +16,10 @@ use crate::{
 #[tokio::test]
 async fn a_relay_killed_at_any_call_publishes_every_event() {
     let story = Story::with_comments(3).await;
-    let calls = story.calls_of("RelayOutbox").await;
-    assert_eq!(calls, ["SendMessageBatch", "BatchWriteItem"]);
+    // Two queues are told of the comments; then one is told that they are approved, in one batch or more.
+    let mut calls = story.calls_of("RelayOutbox").await;
+    calls.truncate(5);
+    assert_eq!(calls, ["SendMessageBatch", "SendMessageBatch", "BatchWriteItem", "SendMessageBatch", "BatchWriteItem"]);
     let kill = |action: Action| (0..calls.len()).map(move |call| Rule::new(action.clone()).function("RelayOutbox").skip(call));
     story.survives(kill(Action::KillBefore).chain(kill(Action::KillAfter))).await;
 }
@@ -66,7 +68,13 @@ async fn one_event_that_the_queue_refuses_does_not_hold_back_the_others() {
     events[1]["event"]["S"] = json!(large.to_string());
     aws::put(&quire, &events).await;
     eventually(|| async { (aws::items(&quire, "EFFECT#").await.len() == 2).then_some(()) }).await;
-    eventually(|| async { (aws::items(&quire, "OUTBOX#").await == [events[1].clone()]).then_some(()) }).await;
+    eventually(|| async {
+        // What follows from the others waits in the stream behind the one that is refused.
+        let mut left = aws::items(&quire, "OUTBOX#").await;
+        left.retain(|item| text(&item["event"]["S"]).contains("\"comment.created\""));
+        (left == [events[1].clone()]).then_some(())
+    })
+    .await;
     aws::set_queue(&quire, "ModerateCommentQueue", "MaximumMessageSize", "262144").await;
     story.ends_well(&quire, 0).await;
     quire.stop().await;
