@@ -14,3 +14,4 @@ mod refusals;
 mod story;
 mod sweep;
 mod watch;
+mod webhooks;

@@ -4,7 +4,7 @@ use quire_local::{
     faults::{Action, Rule},
     service::ServiceError,
 };
-use quire_tests::eventually;
+use quire_tests::{eventually, text};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -57,7 +57,13 @@ async fn one_event_that_the_queue_refuses_does_not_hold_back_the_others() {
     events[1]["event"]["S"] = json!(large.to_string());
     aws::put(&quire, &events).await;
     eventually(|| async { (aws::items(&quire, "EFFECT#moderate-comment#").await.len() == 2).then_some(()) }).await;
-    eventually(|| async { (aws::items(&quire, "OUTBOX#").await == [events[1].clone()]).then_some(()) }).await;
+    eventually(|| async {
+        // What follows from the others waits in the stream behind the one that is refused.
+        let mut left = aws::items(&quire, "OUTBOX#").await;
+        left.retain(|item| text(&item["event"]["S"]).contains("\"comment.created\""));
+        (left == [events[1].clone()]).then_some(())
+    })
+    .await;
     aws::set_queue(&quire, "ModerateCommentQueue", "MaximumMessageSize", "262144").await;
     story.ends_well(&quire, 0).await;
     quire.stop().await;
