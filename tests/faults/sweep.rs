@@ -1,15 +1,15 @@
 //! The sweep of the outbox: what the relay has left is published, and nothing else.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use quire_local::{
     faults::{Action, Rule},
     functions::Outcome,
     service::ServiceError,
 };
-use quire_tests::{Quire, eventually, text};
+use quire_tests::{Quire, eventually};
 use reqwest::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{aws, events::aged, story::Story};
 
@@ -77,20 +77,4 @@ async fn a_poison_item_does_not_keep_its_neighbours_from_the_sweep() {
 
 async fn sweep(quire: &Quire) -> Outcome {
     quire.cloud().functions().invoke("SweepOutbox", "{}".into(), None).await.outcome
-}
-
-/// Checks that the outbox is empty and each event is in the queue, at least once, and empties the queue.
-async fn assert_published(quire: &Quire, story: &Story) {
-    assert_eq!(aws::items(quire, "OUTBOX#").await, [] as [Value; 0]);
-    let mut published = Vec::new();
-    while aws::count(quire, "ModerateCommentQueue").await > 0 {
-        published.extend(aws::take(quire, "ModerateCommentQueue").await);
-    }
-    let ids = |messages: Vec<String>| messages.iter().map(|message| id(message)).collect::<BTreeSet<_>>();
-    assert_eq!(ids(published), ids(story.messages()));
-}
-
-fn id(message: &str) -> String {
-    let event: Value = serde_json::from_str(message).expect("JSON");
-    text(&event["id"])
 }
