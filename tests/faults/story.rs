@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use futures::{StreamExt, stream};
-use quire_local::faults::Rule;
+use quire_local::{faults::Rule, stack::Trigger};
 use quire_tests::{Person, Quire, eventually, root, text};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -83,7 +83,8 @@ impl Story {
         assert!(comments.iter().all(|comment| comment["version"]["N"] == "2"), "a comment was moderated twice: {comments:?}");
         let mut effects: Vec<_> = aws::items(quire, "EFFECT#moderate-comment#").await.iter().map(|effect| text(&effect["pk"]["S"])).collect();
         effects.sort();
-        let expected: Vec<_> = self.events.iter().map(|event| format!("EFFECT#moderate-comment#{}", text(&event["sk"]["S"]))).collect();
+        let mut expected: Vec<_> = self.events.iter().map(|event| format!("EFFECT#moderate-comment#{}", text(&event["sk"]["S"]))).collect();
+        expected.sort();
         assert_eq!(effects, expected);
     }
 
@@ -148,7 +149,14 @@ pub(crate) async fn impatient(quire: &Quire, receives: u32, seconds: u32) {
         let mut redrive: Value = serde_json::from_str(&queue.attributes["RedrivePolicy"]).expect("JSON");
         redrive["maxReceiveCount"] = json!(receives);
         aws::set_queue(quire, &queue.logical_id, "RedrivePolicy", &redrive.to_string()).await;
-        aws::set_queue(quire, &queue.logical_id, "VisibilityTimeout", &seconds.to_string()).await;
+        // While a batch is gathered its messages are invisible too.
+        let triggers = quire.cloud().stack().functions.values().flat_map(|function| &function.triggers);
+        let window = triggers.filter_map(|trigger| match trigger {
+            Trigger::Queue(trigger) if trigger.queue_arn == queue.arn => Some(trigger.batch_window.as_secs()),
+            _ => None,
+        });
+        let visibility = u64::from(seconds) + window.sum::<u64>();
+        aws::set_queue(quire, &queue.logical_id, "VisibilityTimeout", &visibility.to_string()).await;
     }
 }
 

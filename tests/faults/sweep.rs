@@ -7,9 +7,9 @@ use quire_local::{
     functions::Outcome,
     service::ServiceError,
 };
-use quire_tests::{Quire, eventually, text};
+use quire_tests::{Quire, eventually};
 use reqwest::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{aws, events::aged, story::Story};
 

@@ -78,10 +78,10 @@ impl Messages {
         Ok(messages)
     }
 
-    /// Names the messages to be delivered again: those that cannot be read, and those of the events that failed.
-    fn reply(mut self, failed: &BTreeSet<EventId>) -> BatchResponse {
-        for (id, event) in self.ids.into_iter().zip(&self.events) {
-            if failed.contains(&event.id) {
+    /// Names the messages to be delivered again: those that cannot be read, and those of the events that failed, by their places.
+    fn reply(mut self, failed: &BTreeSet<usize>) -> BatchResponse {
+        for (place, (id, event)) in self.ids.into_iter().zip(&self.events).enumerate() {
+            if failed.contains(&place) {
                 tracing::error!(messageId = id, eventId = %event.id, "A message will be delivered again");
                 self.response.fail(id);
             }
@@ -90,14 +90,14 @@ impl Messages {
     }
 }
 
-/// Handles events one by one.
-async fn each(worker: &dyn Consume, events: &[Event], request_id: &str) -> BTreeSet<EventId> {
+/// Handles events one by one; the places of those that failed.
+async fn each(worker: &dyn Consume, events: &[Event], request_id: &str) -> BTreeSet<usize> {
     let mut failed = BTreeSet::new();
-    for event in events {
+    for (place, event) in events.iter().enumerate() {
         async {
             if let Err(error) = guarded(worker.consume(event, Timestamp::now())).await {
                 tracing::error!(eventId = %event.id, error = quire_telemetry::chain(&error), "An event could not be handled");
-                failed.insert(event.id);
+                failed.insert(place);
             }
         }
         .instrument(quire_telemetry::span(request_id, &event.trace))
@@ -106,16 +106,17 @@ async fn each(worker: &dyn Consume, events: &[Event], request_id: &str) -> BTree
     failed
 }
 
-/// Handles events together. Each has a trace of its own, to which its line in the log belongs.
-async fn together(worker: &dyn ConsumeBatch, events: &[Event]) -> BTreeSet<EventId> {
+/// Handles events together; the places of those that failed. Each has a trace of its own, to which its line in the log belongs.
+async fn together(worker: &dyn ConsumeBatch, events: &[Event]) -> BTreeSet<usize> {
     let failed = guarded(worker.consume_batch(events, Timestamp::now())).await.unwrap_or_else(|error| {
         tracing::error!(error = quire_telemetry::chain(&error), "Events could not be handled");
         events.iter().map(|event| event.id).collect()
     });
-    for Event { id, trace, .. } in events.iter().filter(|event| !failed.contains(&event.id)) {
+    let (failed, handled): (Vec<_>, Vec<_>) = events.iter().enumerate().partition(|(_, event)| failed.contains(&event.id));
+    for (_, Event { id, trace, .. }) in handled {
         tracing::info!(eventId = %id, correlationId = trace.correlation_id, traceparent = trace.traceparent, "An event was handled");
     }
-    failed
+    failed.into_iter().map(|(place, _)| place).collect()
 }
 
 #[cfg(test)]
