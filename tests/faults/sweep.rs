@@ -7,9 +7,9 @@ use quire_local::{
     functions::Outcome,
     service::ServiceError,
 };
-use quire_tests::{Quire, eventually};
+use quire_tests::{Quire, eventually, text};
 use reqwest::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{aws, events::aged, story::Story};
 
