@@ -1,4 +1,4 @@
-//! Other providers that sign people in, by OpenID Connect: the only crate that talks to servers which are not AWS's.
+//! Other providers that sign people in, by OpenID Connect: with `quire-webhooks` the only crates that talk to servers which are not AWS's.
 //!
 //! What a provider publishes of itself is kept in the process for an hour. A provider that does not answer is left alone for a while.
 
