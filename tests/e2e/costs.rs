@@ -35,7 +35,7 @@ const COSTS: &[(&str, &str, &str)] = &[
     ("replace-user", "", "UpdateItem 1, GetItem 1, TransactWriteItems 10"),
     ("update-user", "", "UpdateItem 1, GetItem 1, TransactWriteItems 10"),
     ("update-user", "with a new name", "UpdateItem 1, GetItem 1, TransactWriteItems 14"),
-    ("update-user", "with a new address", "UpdateItem 1, UpdateItem 1, GetItem 1, GetItem 1, TransactWriteItems 22"),
+    ("update-user", "with a new address", "UpdateItem 1, UpdateItem 1, GetItem 1, GetItem 1, TransactWriteItems 24"),
     ("update-user", "by an admin", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 10"),
     ("replace-user-roles", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 16"),
     ("replace-user-roles", "that makes an admin", "UpdateItem 1, BatchGetItem 2, GetItem 1, TransactWriteItems 18"),
@@ -113,7 +113,7 @@ const COSTS: &[(&str, &str, &str)] = &[
     ("check-readiness", "", "GetItem 1"),
     ("get-contract", "", ""),
     ("read-docs", "", ""),
-    ("delete-post", "", "UpdateItem 1, GetItem 1, TransactWriteItems 16"),
+    ("delete-post", "", "UpdateItem 1, GetItem 1, TransactWriteItems 20"),
     ("delete-post", "again", "UpdateItem 1, GetItem 1, GetItem 1"),
 ];
 
