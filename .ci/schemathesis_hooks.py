@@ -17,7 +17,7 @@ DESTROY = {"delete-user", "delete-post", "delete-comment"}
 CHANGE = ITSELF | {"replace-post", "update-post", "replace-comment", "update-comment", "replace-comment-status"}
 # Fields and parameters whose rules no schema can say, so that a value of the right form may be refused.
 LISTS = ["list-users", "list-posts", "list-revisions", "list-comments", "list-moderation", "list-reactions", "list-followers", "list-following",
-         "list-api-tokens", "list-audit-events"]
+         "list-api-tokens", "list-audit-events", "list-webhooks", "list-webhook-deliveries"]
 BEYOND_SCHEMAS = {
     # A cursor is opaque: only the list that gave it knows it.
     **{operation: {"/cursor"} for operation in [*LISTS, "get-feed", "list-tags", "list-sessions"]},

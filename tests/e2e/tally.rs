@@ -199,11 +199,6 @@ async fn counts_equal_a_recount(users: usize) {
 
 #[tokio::test]
 async fn counts_equal_a_recount_whatever_is_delivered_twice() {
-    counts_equal_a_recount(50).await;
-}
-
-#[tokio::test]
-#[ignore = "takes minutes; docs/testing.md says how to run it"]
-async fn counts_of_ten_thousand_reactions_equal_a_recount() {
-    counts_equal_a_recount(1000).await;
+    let users = std::env::var("TALLY_USERS").ok().map_or(50, |users| users.parse().expect("a number of users"));
+    counts_equal_a_recount(users).await;
 }

@@ -74,7 +74,7 @@ impl Story {
         let token = json!({"name": "zugzwang", "scopes": ["posts:read"]});
         quire.post_as(&anna, &format!("/api/v1/users/{}/tokens", anna.id), &token).await.expect(201);
         let account = format!("/api/v1/users/{}", anna.id);
-        quire.patch_as(&anna, &account, &json!({"email": "zugzwang-2@example.com"})).await.expect(200);
+        quire.patch_as(&anna, &account, &json!({"email": "zugzwang-2@example.com", "currentPassword": PASSWORD})).await.expect(200);
         eventually(|| async { aws::items(&quire, "OUTBOX#").await.is_empty().then_some(()) }).await;
 
         // From here on nothing happens by itself: a comment stays pending, and nothing is erased.
@@ -85,6 +85,10 @@ impl Story {
             aws::items(&quire, "OUTBOX#").await.into_iter().partition(|item| text(&item["event"]["S"]).contains("user.erasure-requested"));
         for event in events.iter().chain(&others) {
             aws::delete(&quire, event).await;
+        }
+        // Counters of the last minutes, which hold ids only: whether one is still there would change how many calls there are to kill.
+        for counter in aws::items(&quire, "RATE#").await {
+            aws::delete(&quire, &counter).await;
         }
         let items = aws::items(&quire, "").await;
         let credential = items.iter().find(|item| item["pk"]["S"] == json!(format!("USER#{}", anna.id)) && item["sk"]["S"] == "CREDENTIAL");
@@ -138,8 +142,12 @@ impl Story {
         let (deleted, approved, bob) = (json!("deleted"), json!("approved"), json!(self.bob.id));
         let gone = (&deleted, None, None);
         assert_eq!(shown, [gone, (&approved, Some(&json!("It is not")), Some(&bob)), gone, gone], "{note}");
-        let post = quire.get(&format!("/api/v1/posts/{}", self.post)).await.expect(200);
-        assert_eq!((&post["commentCount"], &post["reactions"]), (&json!(1), &json!([{"kind": "like", "count": 1}])), "{note}: {post}");
+        // What is counted follows.
+        eventually(|| async {
+            let post = quire.get(&format!("/api/v1/posts/{}", self.post)).await.expect(200);
+            ((&post["commentCount"], &post["reactions"]) == (&json!(1), &json!([{"kind": "like", "count": 1}]))).then_some(())
+        })
+        .await;
         assert_eq!(quire.get(&format!("/api/v1/users/{}", self.bob.id)).await.status, 200);
         for list in ["followers", "following"] {
             let page = quire.get(&format!("/api/v1/users/{}/{list}", self.bob.id)).await.expect(200);

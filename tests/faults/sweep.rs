@@ -142,8 +142,8 @@ async fn each_sweep_measures_the_age_of_the_oldest_event_for_the_alarm() {
     // The alarm looks at this and at nothing else.
     let template = std::fs::read_to_string(quire_tests::root().join("template.yaml")).expect("the template");
     let alarm = template.split("  OutboxAgeAlarm:\n").nth(1).expect("the alarm");
-    let namespace = text(&metric["Namespace"]).replace(quire_local::cloud::STACK, "${AWS::StackName}");
-    assert!(alarm.contains(&format!("Namespace: !Sub {namespace}\n      MetricName: OldestOutboxEventAge\n      Statistic: Maximum")));
+    assert_eq!(text(&metric["Namespace"]), format!("quire/{}", quire_local::cloud::STACK));
+    assert!(alarm.contains("Namespace: !Sub quire/${AWS::StackName}\n      MetricName: OldestOutboxEventAge\n      Statistic: Maximum"));
     quire.stop().await;
 }
 
