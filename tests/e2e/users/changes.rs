@@ -125,7 +125,9 @@ async fn an_address_changes_only_with_the_password_of_who_asks() {
     let ada = quire.person("ada").await;
     let body = |password: Option<&str>| {
         let mut body = json!({"username": "ada", "email": "lovelace@example.com"});
-        password.map(|password| body["currentPassword"] = json!(password));
+        if let Some(password) = password {
+            body["currentPassword"] = json!(password);
+        }
         body
     };
     for reply in [quire.patch_as(&ada, &path(&ada), &body(None)).await, quire.put_as(&root, &path(&ada), &body(None)).await] {
