@@ -86,14 +86,20 @@ impl WebAddress {
         if text.chars().count() > limits::WEB_ADDRESS_CHARS {
             return Err(InvalidText::new(format!("must have at most {} characters", limits::WEB_ADDRESS_CHARS)));
         }
-        // The parser of URLs forgives spaces and control characters, and slashes that are others, missing or too many.
+        // The parser of URLs forgives much: characters that no URI has, and slashes that are others, missing or too many.
         let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        let is_plain = rest.is_some_and(|rest| !rest.starts_with('/'));
-        let is_plain = is_plain && !text.contains(|character: char| character.is_whitespace() || character.is_control() || character == '\\');
-        let is_plain = is_plain && !text.contains(['\u{fffe}', '\u{ffff}']);
+        let is_plain = rest.is_some_and(|rest| !rest.starts_with('/') && is_uri(rest));
         let url = Url::parse(text).ok().filter(|url| is_plain && url.has_host() && url.username().is_empty() && url.password().is_none());
         url.map(|_| Self(text.to_owned())).ok_or_else(|| InvalidText::new("must be an http or https address"))
     }
+}
+
+/// Whether what follows the scheme has the characters of a URI only, where they may stand (RFC 3986, section 2 and appendix A).
+fn is_uri(rest: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte);
+    let is_escape = |after: &str| after.len() >= 2 && after.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
+    let beyond_host = rest.split_once(['/', '?', '#']).map_or("", |(_, beyond)| beyond);
+    rest.bytes().all(is_allowed) && rest.split('%').skip(1).all(is_escape) && !beyond_host.contains(['[', ']']) && rest.matches('#').count() <= 1
 }
 
 /// The tags of a post, each once, in the order that somebody gave them.
@@ -164,7 +170,7 @@ mod tests {
 
     #[test]
     fn an_address_leads_to_the_web_and_nowhere_else() {
-        for text in ["https://example.com", "http://example.com:8080/a?b=c#d", "https://müller.example/ä", "https://[::1]/"] {
+        for text in ["https://example.com", "http://example.com:8080/a?b=c#d", "https://xn--mller-kva.example/%C3%A4", "https://[::1]/"] {
             assert_eq!(WebAddress::parse(text).unwrap().as_str(), text);
         }
         for text in [
@@ -187,6 +193,11 @@ mod tests {
             "https://user:secret@example.com/",
             "https://example.com:99999/",
             "https://exa%00mple.com/",
+            "https://müller.example/",
+            "https://example.com/ä",
+            "https://example.com/%zz",
+            "https://example.com/[a]",
+            "https://example.com/#a#b",
             &format!("https://example.com/{}", "a".repeat(1_981)),
         ] {
             assert!(WebAddress::parse(text).is_err(), "{text:?}");

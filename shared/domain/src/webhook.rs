@@ -601,9 +601,16 @@ mod tests {
         for text in ["https://example.com", "https://example.com:8443/a?b=c", "https://[2606:4700::1111]/"] {
             assert_eq!(EndpointUrl::parse(text).unwrap().as_str(), text);
         }
-        for text in
-            ["", "http://example.com/", "https://user:pass@example.com/", "https://user@example.com/", "https://example.com/#a", "ftp://a/", "a"]
-        {
+        for text in [
+            "",
+            "http://example.com/",
+            "https://user:pass@example.com/",
+            "https://user@example.com/",
+            "https://example.com/#a",
+            "ftp://a/",
+            "a",
+            "https://\u{de}\u{a2}",
+        ] {
             assert!(EndpointUrl::parse(text).is_err(), "{text}");
         }
     }
