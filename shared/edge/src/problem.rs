@@ -95,6 +95,36 @@ impl Problem {
         Self { detail: Some("Replies are application/json, application/xml or application/x-protobuf".to_owned()), ..problem }
     }
 
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The stable type of the failure, as a URI.
+    pub fn kind(&self) -> String {
+        format!("urn:quire:problem:{}", self.name)
+    }
+
+    /// What every problem of this type says.
+    pub fn title(&self) -> &'static str {
+        self.title
+    }
+
+    /// What this problem says beyond its title.
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    /// The wrong members of the input.
+    pub fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+
+    /// Seconds after which to try again.
+    pub fn retry_after(&self) -> Option<u64> {
+        self.headers.get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()
+    }
+
     /// The problem with a header of its own.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -232,16 +262,15 @@ impl From<Error> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self { status, name, title, detail, errors, headers } = self;
         let view = ProblemView {
-            kind: format!("urn:quire:problem:{name}"),
-            title,
-            status: status.as_u16(),
-            detail: detail.as_deref(),
-            errors: errors.iter().map(|error| FieldProblem { pointer: &error.pointer, detail: &error.message }).collect(),
+            kind: self.kind(),
+            title: self.title,
+            status: self.status.as_u16(),
+            detail: self.detail(),
+            errors: self.errors.iter().map(|error| FieldProblem { pointer: &error.pointer, detail: &error.message }).collect(),
         };
-        let mut response = Document::problem(status, &view);
-        response.headers_mut().extend(*headers);
+        let mut response = Document::problem(self.status, &view);
+        response.headers_mut().extend(*self.headers);
         response
     }
 }
