@@ -7,7 +7,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use aws_sdk_dynamodb::{
@@ -388,15 +388,16 @@ pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
 }
 
-/// Looks every 20 ms until there is something, at most until the deadline.
+/// Looks until there is something, at most until the deadline: soon at first, and ever less often, because looking takes time from what is
+/// waited for.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(look: impl Fn() -> F) -> T {
-    let mut ticks = tokio::time::interval(Duration::from_millis(20));
+    let started = Instant::now();
     let looking = async {
         loop {
-            ticks.tick().await;
             if let Some(found) = look().await {
                 return found;
             }
+            tokio::time::sleep((started.elapsed() / 4).clamp(Duration::from_millis(20), Duration::from_millis(250))).await;
         }
     };
     tokio::time::timeout(DEADLINE, looking).await.expect("it happens before the deadline")
