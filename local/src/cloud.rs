@@ -47,7 +47,7 @@ pub struct Options {
     pub parameters: BTreeMap<String, String>,
     /// Folder for everything that is kept; made if it does not exist.
     pub data: PathBuf,
-    /// Port of the HTTP API; 0 for any.
+    /// Port of the HTTP API, before that of the AWS services; 0 for any two.
     pub port: u16,
     /// Whether queues, streams and schedules invoke functions.
     pub sources: bool,
@@ -127,7 +127,7 @@ impl Cloud {
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let Options { template, parameters, data, port, sources, binaries, log } = options;
         let gateway_listener = listen(port).await?;
-        let endpoint_listener = listen(0).await?;
+        let endpoint_listener = listen(if port == 0 { 0 } else { port + 1 }).await?;
         let (address, endpoint) = (gateway_listener.local_addr()?, endpoint_listener.local_addr()?);
         let endpoint_url = format!("http://{endpoint}");
         let source =

@@ -45,8 +45,8 @@ enum Command {
 
 #[derive(Args)]
 struct StartOptions {
-    /// Port of the HTTP API.
-    #[arg(long, default_value_t = 3000)]
+    /// Port of the HTTP API; the AWS services are at the next one.
+    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u16).range(..=65534))]
     port: u16,
     /// Forgets all data of earlier runs first.
     #[arg(long)]
