@@ -1,8 +1,8 @@
-//! The examples of `docs/api.md`, run one after the other in one shell.
+//! The examples of `README.md` and `docs/api.md`, run one after the other in one shell.
 
 use std::{collections::BTreeSet, fs, process::Stdio};
 
-use quire_tests::{Quire, root};
+use quire_tests::{Quire, eventually, root};
 use serde_json::Value;
 use tokio::{io::AsyncWriteExt, process::Command};
 
@@ -38,6 +38,38 @@ fn members(value: &Value) -> BTreeSet<String> {
     names
 }
 
+/// An example that goes wrong ends its script.
+const STRICT: &str = "set -euo pipefail\ncurl() { command curl --fail-with-body --silent --show-error \"$@\"; }\n";
+
+/// Runs a script to its end, which must be a good one; what it printed.
+async fn run(mut shell: Command, script: &str) -> String {
+    let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("bash");
+    shell.stdin.take().expect("its input").write_all(script.as_bytes()).await.expect("the script");
+    let output = shell.wait_with_output().await.expect("it ends");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+    printed
+}
+
+#[tokio::test]
+async fn the_first_steps_can_be_pasted_whole() {
+    let quire = Quire::start_with(&[("RequireVerifiedEmail", "true")]).await;
+    let readme = fs::read_to_string(root().join("README.md")).expect("the first page");
+    let (_, steps) = readme.split_once("```sh\nAPI=").expect("its first steps");
+    let (steps, _) = steps.split_once("```").expect("an end of them");
+    let script = format!("{STRICT}API={steps}")
+        .replace("http://127.0.0.1:3000", &quire.cloud().url())
+        .replace("http://127.0.0.1:3001", &quire.cloud().endpoint_url());
+    let printed = run(Command::new("bash"), &script).await;
+    let post = printed.split_once("\"postId\":\"").and_then(|(_, rest)| rest.split('"').next()).expect("a post");
+    eventually(|| async {
+        let comments = quire.get(&format!("/api/v1/posts/{post}/comments")).await.expect(200);
+        (comments["items"][0]["content"] == "Well said").then_some(())
+    })
+    .await;
+    quire.stop().await;
+}
+
 #[tokio::test]
 async fn the_examples_of_the_guide_do_what_it_says() {
     let quire = Quire::start_with(&[("RequireVerifiedEmail", "true")]).await;
@@ -45,24 +77,16 @@ async fn the_examples_of_the_guide_do_what_it_says() {
     assert!(examples.len() >= 10, "{} examples", examples.len());
     assert!(examples.iter().filter(|example| example.printed.is_some()).count() >= 6);
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut script =
-        "set -euo pipefail\ntrap 'cat \"$last\"' ERR\ncurl() { command curl --fail-with-body --silent --show-error \"$@\"; }\n".to_owned();
+    let mut script = format!("trap 'cat \"$last\"' ERR\n{STRICT}");
     for (number, example) in examples.iter().enumerate() {
         script += &format!("last=\"$OUT/{number}\"\n{{ {}\n}} > \"$last\"\n", example.script);
     }
-    let mut shell = Command::new("bash")
+    let mut shell = Command::new("bash");
+    shell
         .env("API", format!("{}/api/v1", quire.cloud().url()))
         .env("MAIL", format!("{}/_quire/mail", quire.cloud().endpoint_url()))
-        .env("OUT", folder.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("bash");
-    shell.stdin.take().expect("its input").write_all(script.as_bytes()).await.expect("the script");
-    let output = shell.wait_with_output().await.expect("it ends");
-    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        .env("OUT", folder.path());
+    run(shell, &script).await;
     for (number, example) in examples.iter().enumerate() {
         let Some(expected) = &example.printed else { continue };
         let printed = fs::read_to_string(folder.path().join(number.to_string())).expect("what it printed");
