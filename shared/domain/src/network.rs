@@ -75,6 +75,8 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{prelude::*, sample::select};
+
     use super::*;
 
     #[test]
@@ -119,6 +121,42 @@ mod tests {
             "ff02::1",
         ] {
             assert!(!is_public(text.parse().unwrap()), "{text}");
+        }
+    }
+
+    /// Addresses of IPv4 with the numbers that special blocks begin with as often as others.
+    fn addresses() -> impl Strategy<Value = Ipv4Addr> {
+        let number = |special: &'static [u8]| prop_oneof![select(special), any::<u8>()];
+        let numbers =
+            (number(&[0, 10, 100, 127, 169, 172, 192, 198, 203, 224]), number(&[0, 16, 18, 51, 64, 88, 168, 254]), number(&[0, 2, 99, 100, 113]));
+        (numbers, any::<u8>()).prop_map(|((a, b, c), d)| Ipv4Addr::new(a, b, c, d))
+    }
+
+    proptest! {
+        #[test]
+        fn no_address_that_the_standard_library_knows_as_special_is_public(address in addresses()) {
+            let is_special = address.is_unspecified() || address.is_loopback() || address.is_private() || address.is_link_local()
+                || address.is_multicast() || address.is_broadcast() || address.is_documentation();
+            prop_assert!(!(is_special && is_public(address.into())), "{}", address);
+        }
+
+        #[test]
+        fn an_address_is_as_public_in_ipv6_as_it_is(address in addresses(), high in any::<[u16; 5]>()) {
+            let mapped = IpAddr::V6(address.to_ipv6_mapped());
+            prop_assert_eq!(is_public(mapped), is_public(address.into()));
+            // Whatever else stands before it, an address that cannot be reached is not reached by the ways to write it in IPv6.
+            let [a, b] = [address.to_bits() >> 16, address.to_bits() & 0xffff].map(|half| half as u16);
+            let [h, i, j, k, l] = high;
+            for ways in [[0x2002, a, b, h, i, j, k, l], [0x0064, 0xff9b, 0, 0, 0, 0, a, b], [0x2001, 0, h, i, j, k, !a, !b], [0, 0, 0, 0, 0, 0, a, b]] {
+                prop_assert!(!is_public(Ipv6Addr::from(ways).into()));
+            }
+        }
+
+        #[test]
+        fn a_network_holds_exactly_the_addresses_with_its_prefix(address in any::<u32>(), other in any::<u32>(), length in 0..=32_u32) {
+            let network = Network::parse(&format!("{}/{length}", Ipv4Addr::from(address))).unwrap();
+            prop_assert_eq!(network.contains(Ipv4Addr::from(other).into()), length == 0 || (address ^ other).leading_zeros() >= length);
+            prop_assert!(network.contains(Ipv4Addr::from(address).into()));
         }
     }
 
