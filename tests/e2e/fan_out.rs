@@ -1,7 +1,8 @@
 //! Posts on their way into feeds: pages of followers, and authors with too many of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use quire_local::{
     faults::{Action, Rule},
     functions::Outcome,
@@ -11,6 +12,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{deliver, forge::Forge, members, outbox, walk};
+
+/// As many authors can be pulled at a time (`docs/api.md`).
+const PULLED_AUTHORS: usize = 50;
 
 /// A Quire in which nothing runs by itself, that fans out to two followers at a time; an author, and their followers.
 async fn begin(followers: usize, most: usize) -> (Quire, Person, Vec<Person>) {
@@ -175,5 +179,37 @@ async fn the_posts_of_an_author_with_too_many_followers_are_looked_for_and_stand
         quire.patch_as(author, &format!("/api/v1/posts/{post}"), &json!({"status": "archived"})).await.expect(200);
     }
     assert_eq!(feed(&quire, reader).await, expected);
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn where_as_many_authors_are_pulled_as_can_be_the_posts_of_the_next_are_written() {
+    let (quire, ada, people) = begin(3, 2).await;
+    let mut seen = BTreeSet::new();
+    quire.published_post(&ada, "Pulled").await;
+    settle(&quire, &mut seen).await;
+    let is_pulled = |item: &HashMap<String, AttributeValue>| item["pk"].as_s().is_ok_and(|pk| pk == "PULLED");
+    let pulled = quire.items().await.into_iter().find(is_pulled).expect("ada is pulled");
+    for number in 1..PULLED_AUTHORS {
+        let author = format!("0190a5a5-0000-7000-8000-1{number:011}");
+        let mut item = pulled.clone();
+        item.insert("sk".to_owned(), AttributeValue::S(author.clone()));
+        item.insert("authorId".to_owned(), AttributeValue::S(author));
+        quire.dynamodb().put_item().table_name(quire.table()).set_item(Some(item)).send().await.expect("it is stored");
+    }
+    let eve = quire.person("eve").await;
+    for person in &people {
+        follow(&quire, Method::PUT, &eve, person).await;
+    }
+    let before = entries(&quire).await;
+    let post = quire.published_post(&eve, "Written").await;
+    settle(&quire, &mut seen).await;
+    assert_eq!(entries(&quire).await, before + people.len());
+    let own = quire.published_post(&ada, "Pulled as before").await;
+    settle(&quire, &mut seen).await;
+    assert_eq!(entries(&quire).await, before + people.len());
+    for person in &people {
+        assert_eq!(feed(&quire, person).await[..2], [own.as_str(), post.as_str()]);
+    }
     quire.stop().await;
 }
