@@ -27,6 +27,7 @@ fn stack() -> Stack {
         tables: [("Table".to_owned(), table)].into(),
         queues: Vec::new(),
         keys: [("Key".to_owned(), key)].into(),
+        buckets: BTreeMap::new(),
         cors: None,
     }
 }
