@@ -368,7 +368,9 @@ mod tests {
     fn what_is_not_modelled_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let s3 = s3(folder.path());
-        for (method, uri) in [("GET", "/b"), ("GET", "/b/"), ("POST", "/b/a"), ("HEAD", "/b/a"), ("GET", "/b/a?acl"), ("PUT", "/b/a?X-Amz-Signature=1")] {
+        for (method, uri) in
+            [("GET", "/b"), ("GET", "/b/"), ("POST", "/b/a"), ("HEAD", "/b/a"), ("GET", "/b/a?acl"), ("PUT", "/b/a?X-Amz-Signature=1")]
+        {
             assert_eq!(call(&s3, method, uri, "", 0).0, 501, "{method} {uri}");
         }
         assert!(s3.request(&head("GET", "/c/a")).unwrap().is_none());

@@ -132,7 +132,10 @@ async fn an_account_gets_all_that_it_owns_and_nothing_else() {
     assert_eq!(members(&items(&document, "followers"), "followerId"), [bob.id.as_str()]);
     let entries = items(&document, "auditEvents");
     let types = members(&entries, "type");
-    assert!(["session.created", "api-token.created", "user.export-requested"].iter().all(|kind| types.iter().any(|found| found == kind)), "{types:?}");
+    assert!(
+        ["session.created", "api-token.created", "user.export-requested"].iter().all(|kind| types.iter().any(|found| found == kind)),
+        "{types:?}"
+    );
     assert_eq!((items(&document, "webhooks"), items(&document, "identities")), (Vec::new(), Vec::new()));
 
     for foreign in ["Words of another", "Draft of another", "Mine", "bob@example.com", "\"bob\"", &admin.id] {
@@ -262,7 +265,8 @@ async fn an_event_that_comes_again_or_too_late_exports_nothing() {
     age(&quire, &ada, 24).await;
     let export = request(&quire, &ada).await.expect(202);
     let message = outbox(&quire).await["user.export-requested"].iter().find(|message| **message != old).expect("another event").clone();
-    let object = || quire.object("ExportBucket", &format!("exports/{}.json.gz", ada.id));
+    let name = format!("exports/{}.json.gz", ada.id);
+    let object = || quire.object("ExportBucket", &name);
     deliver(&quire, "ExportUser", &old).await;
     assert_eq!(object().await, None, "another export has taken the place of that one");
     deliver(&quire, "ExportUser", &message).await;

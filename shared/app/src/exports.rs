@@ -153,7 +153,8 @@ impl Exports {
             let export = export.ok_or(Error::NotFound(Kind::Export))?;
             let mut view = ExportView::from(&export);
             if view.status == Status::Ready {
-                let link = self.files.link(&file(user), limits::EXPORT_LINK_SECONDS, call.now).map_err(|error| Error::internal("signing a link", error))?;
+                let link =
+                    self.files.link(&file(user), limits::EXPORT_LINK_SECONDS, call.now).map_err(|error| Error::internal("signing a link", error))?;
                 view.url = Some(link);
                 view.url_expires_at = Some(call.now.plus_seconds(limits::EXPORT_LINK_SECONDS));
             }

@@ -361,9 +361,8 @@ impl Webhooks {
                 let (webhook, secrets) = self.store.get_both::<Webhook, WebhookSecrets>(Key::webhook(id), Key::webhook_secrets(id)).await?;
                 let Some(webhook) = webhook else { return Ok(()) };
                 condition.check(webhook.version)?;
-                let mut commit = Commit::new(Some(by), call.trace.clone(), call.now)
-                    .remove(&webhook)
-                    .audit(None, AuditData::WebhookRemoved { webhook_id: id });
+                let mut commit =
+                    Commit::new(Some(by), call.trace.clone(), call.now).remove(&webhook).audit(None, AuditData::WebhookRemoved { webhook_id: id });
                 if let Some(secrets) = &secrets {
                     commit = commit.remove(secrets);
                 }

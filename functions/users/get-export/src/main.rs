@@ -21,6 +21,11 @@ fn route(setup: &Setup) -> Result<Route, BoxError> {
     Ok(Route::with_tokens(router, setup.tokens()?))
 }
 
-async fn handle(State(exports): State<Exports>, SignedIn(call): SignedIn, Id(user): Id<UserId>, Id(export): Id<ExportId>) -> Result<Once<ExportView>> {
+async fn handle(
+    State(exports): State<Exports>,
+    SignedIn(call): SignedIn,
+    Id(user): Id<UserId>,
+    Id(export): Id<ExportId>,
+) -> Result<Once<ExportView>> {
     Ok(Once(exports.get(&call, user, export).await?))
 }

@@ -59,7 +59,8 @@ fn buckets_and_their_policies_are_understood_or_refused() {
     let policy = |bucket: &str, effect: &str, condition: &str| {
         let statement = format!("{{Effect: {effect}, Principal: \"*\", Action: s3:*, Resource: \"*\", Condition: {condition}}}");
         let document = format!("{{Version: \"2012-10-17\", Statement: [{statement}]}}");
-        let policy = format!("  Policy:\n    Type: AWS::S3::BucketPolicy\n    Properties:\n      Bucket: {bucket}\n      PolicyDocument: {document}\n");
+        let policy =
+            format!("  Policy:\n    Type: AWS::S3::BucketPolicy\n    Properties:\n      Bucket: {bucket}\n      PolicyDocument: {document}\n");
         format!("  Files:\n    Type: AWS::S3::Bucket\n{policy}  Dead:\n")
     };
     let tls = "{Bool: {aws:SecureTransport: \"false\"}}";

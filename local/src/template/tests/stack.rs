@@ -150,7 +150,15 @@ fn the_table_of_the_project_becomes_a_create_table_request() {
 fn dead_letter_queues_come_before_the_queues_that_name_them() {
     let stack = project();
     let names: Vec<&str> = stack.queues.iter().map(|queue| queue.logical_id.as_str()).collect();
-    let queues = ["ModerateCommentQueue", "FanOutPostQueue", "SendEmailQueue", "TallyEngagementQueue", "EraseUserQueue", "DeliverWebhookQueue", "ExportUserQueue"];
+    let queues = [
+        "ModerateCommentQueue",
+        "FanOutPostQueue",
+        "SendEmailQueue",
+        "TallyEngagementQueue",
+        "EraseUserQueue",
+        "DeliverWebhookQueue",
+        "ExportUserQueue",
+    ];
     let dead_letters = queues.map(|queue| queue.replace("Queue", "DeadLetters"));
     let expected = [&dead_letters.each_ref().map(String::as_str)[..], &["RelayOutboxFailures"], &queues].concat();
     assert_eq!(names, expected);
