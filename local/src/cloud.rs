@@ -23,6 +23,7 @@ use crate::{
     gateway::Gateway,
     identity::Identities,
     kms::{self, Kms},
+    s3::{self, S3},
     service::{ACCOUNT, ServiceError},
     ses::{self, Ses},
     sources::{self, Invoke, InvokeOutcome, Queues, Sources},
@@ -97,6 +98,9 @@ pub enum StartError {
     /// KMS could not start.
     #[error(transparent)]
     Kms(#[from] kms::OpenError),
+    /// S3 could not start.
+    #[error(transparent)]
+    S3(#[from] s3::OpenError),
     /// SES could not start.
     #[error(transparent)]
     Ses(#[from] ses::OpenError),
@@ -143,6 +147,7 @@ impl Cloud {
         create_queues(&sqs, &stack).await?;
         let kms = Kms::open(&data.join("kms.json"), &stack.keys)?;
         let ses = Ses::open(&data.join("mail.ndjson"))?;
+        let s3 = S3::open(&data.join("s3.sqlite"), &stack)?;
 
         let functions = Functions::start(stack.clone(), FunctionOptions::new(binaries, endpoint_url, log)).await?;
         let faults = Faults::default();
@@ -153,7 +158,8 @@ impl Cloud {
             .with("DynamoDBStreams_20120810", Arc::new(dynamodb.clone()))
             .with("AmazonSQS", Arc::new(sqs.clone()))
             .with("TrentService", Arc::new(kms))
-            .with_mail(ses.clone());
+            .with_mail(ses.clone())
+            .with_objects(s3);
 
         let (shutdown, stopped) = watch::channel(false);
         let stopped = move || {

@@ -1,6 +1,12 @@
 //! The one address of all emulated services: `AWS_ENDPOINT_URL` of the functions, and of a person with an AWS client.
 
-use std::{future::Future, io, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::AUTHORIZATION};
@@ -19,12 +25,13 @@ use crate::{
     faults::{Action, Call, Faults},
     iam,
     identity::{Caller, Identities},
+    s3::{self, Link, S3},
     service::{ACCOUNT, Service, ServiceError, reply},
     ses::Ses,
     stack::Stack,
 };
 
-/// Largest request body in bytes. No service that is emulated takes more.
+/// Largest request body in bytes. No service that is emulated takes more, except S3.
 const MAX_BODY: usize = 16 << 20;
 
 /// Where people see the mail that was sent.
@@ -43,6 +50,7 @@ pub struct Endpoint {
     faults: Faults,
     services: Vec<(&'static str, Arc<dyn Service>)>,
     mail: Option<Ses>,
+    objects: Option<S3>,
 }
 
 /// The connection is to be closed without a reply.
@@ -65,7 +73,7 @@ impl From<ServiceError> for Stop {
 impl Endpoint {
     /// An endpoint without services.
     pub fn new(stack: Arc<Stack>, identities: Identities, faults: Faults) -> Self {
-        Self { stack, identities, faults, services: Vec::new(), mail: None }
+        Self { stack, identities, faults, services: Vec::new(), mail: None, objects: None }
     }
 
     /// Adds the service whose operations are called by `X-Amz-Target: {target_prefix}.{operation}`.
@@ -77,6 +85,11 @@ impl Endpoint {
     /// Adds the mail service, which is called by its paths, and shows people what it took at [`MAIL_PAGE`].
     pub fn with_mail(self, ses: Ses) -> Self {
         Self { mail: Some(ses), ..self }
+    }
+
+    /// Adds the object store, which is called by the paths of its objects.
+    pub fn with_objects(self, s3: S3) -> Self {
+        Self { objects: Some(s3), ..self }
     }
 
     /// Answers calls until `shutdown`, then cuts all connections: a long poll would hold them for seconds.
@@ -111,8 +124,10 @@ impl Endpoint {
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Hangup> {
+        let is_object = self.objects.as_ref().is_some_and(|s3| s3.has(request.uri().path()));
         let mut response = match self.handle(request).await {
             Ok(response) => response,
+            Err(Stop::Refused(error)) if is_object => s3::failure(&error),
             Err(Stop::Refused(error)) => reply(Err(error), CONTENT_TYPE),
             Err(Stop::Hangup) => return Err(Hangup),
         };
@@ -124,7 +139,12 @@ impl Endpoint {
 
     async fn handle(&self, request: Request<Incoming>) -> Result<Response<Bytes>, Stop> {
         let (head, body) = request.into_parts();
+        let object = match &self.objects {
+            Some(s3) => s3.request(&head)?,
+            None => None,
+        };
         let (service_name, service, operation): (_, &dyn Service, _) = match (&head.method, head.uri.path(), &self.mail) {
+            _ if let Some(object) = &object => ("s3", object, object.operation()),
             (&Method::POST, "/", _) => self.target(&head.headers)?,
             (&Method::POST, SEND_EMAIL, Some(ses)) => ("ses", ses, "SendEmail"),
             // Whoever reaches this port may see everything else as well.
@@ -134,16 +154,26 @@ impl Endpoint {
                 return Err(ServiceError { status: StatusCode::NOT_FOUND, ..unknown_operation(message) }.into());
             }
         };
-        let caller = self.caller(&head.headers)?;
-        let body = read(body).await?;
+        let link = object.as_ref().and_then(s3::Request::link);
+        let caller = match link {
+            Some(link) => self.signer(link)?,
+            None => self.caller(&head.headers)?,
+        };
+        let body = read(body, if object.is_some() { s3::MAX_OBJECT } else { MAX_BODY }).await?;
         let (function, instance) = match &caller {
             Caller::Function { logical_id, instance } => (Some(logical_id.as_str()), instance.as_str()),
             Caller::Developer => (None, ""),
         };
-        let call = Call { function: function.map(str::to_owned), service: service_name, operation: operation.to_owned() };
+        // Whoever has a link calls, with the rights of the function that signed it.
+        let by = function.filter(|_| link.is_none());
+        let call = Call { function: by.map(str::to_owned), service: service_name, operation: operation.to_owned() };
         self.faults.record(&call);
         if let Some(function) = function {
-            self.authorize(function, instance, service_name, operation, &body)?;
+            let request = match &object {
+                Some(object) => object.resource(),
+                None => serde_json::from_slice(&body).map_err(|error| ServiceError::client("SerializationException", error.to_string()))?,
+            };
+            self.authorize(function, instance, service_name, operation, &request)?;
         }
         let Some(fault) = self.faults.meet(&call) else {
             if service_name == "dynamodb" && function.is_some() && self.faults.measures() {
@@ -208,11 +238,24 @@ impl Endpoint {
         self.identities.caller(access_key, text(headers, "x-amz-security-token")).ok_or_else(unknown)
     }
 
+    /// Who has signed a link, which must be a function, because what people sign with is not known.
+    fn signer(&self, link: &Link) -> Result<Caller, ServiceError> {
+        match self.identities.caller(&link.access_key, link.token.as_deref()) {
+            Some(Caller::Function { logical_id, instance }) => {
+                link.check(&self.identities.secret(&logical_id), &self.stack.region, SystemTime::now())?;
+                Ok(Caller::Function { logical_id, instance })
+            }
+            Some(Caller::Developer) | None => {
+                let message = "The AWS Access Key Id you provided does not exist in our records.";
+                Err(ServiceError { status: StatusCode::FORBIDDEN, ..ServiceError::client("InvalidAccessKeyId", message) })
+            }
+        }
+    }
+
     /// Whether the statements of a function's role allow a call.
-    fn authorize(&self, function: &str, instance: &str, service: &str, operation: &str, body: &Bytes) -> Result<(), ServiceError> {
-        let request = serde_json::from_slice(body).map_err(|error| ServiceError::client("SerializationException", error.to_string()))?;
+    fn authorize(&self, function: &str, instance: &str, service: &str, operation: &str, request: &Value) -> Result<(), ServiceError> {
         let statements = self.stack.functions.get(function).map(|function| function.statements.as_slice()).unwrap_or_default();
-        iam::authorize(statements, &iam::accesses(&self.stack, service, operation, &request)).map_err(|denied| {
+        iam::authorize(statements, &iam::accesses(&self.stack, service, operation, request)).map_err(|denied| {
             let iam::Denied { action, resource, .. } = &denied;
             tracing::warn!(function, action, resource, "{function} may not {action} on {resource}: its role in the template does not allow it");
             let message = format!(
@@ -243,16 +286,16 @@ fn capacity(body: &Bytes) -> f64 {
     }
 }
 
-async fn read(body: Incoming) -> Result<Bytes, Stop> {
+async fn read(body: Incoming, most: usize) -> Result<Bytes, Stop> {
     let too_large = || {
-        let error = ServiceError::client("RequestEntityTooLarge", format!("The request body is larger than {MAX_BODY} bytes."));
+        let error = ServiceError::client("RequestEntityTooLarge", format!("The request body is larger than {most} bytes."));
         Stop::Refused(ServiceError { status: StatusCode::PAYLOAD_TOO_LARGE, ..error })
     };
     // What Content-Length announces is refused before it is sent.
-    if body.size_hint().lower() > MAX_BODY as u64 {
+    if body.size_hint().lower() > most as u64 {
         return Err(too_large());
     }
-    match Limited::new(body, MAX_BODY).collect().await {
+    match Limited::new(body, most).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
         // The caller is gone.

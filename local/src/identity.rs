@@ -37,6 +37,7 @@ pub enum Caller {
 /// Issues and recognises credentials.
 #[derive(Debug)]
 pub struct Identities {
+    stack: String,
     functions: BTreeMap<String, String>,
 }
 
@@ -44,16 +45,21 @@ impl Identities {
     /// Identities for every function of a stack.
     pub fn new(stack: &Stack) -> Self {
         let functions = stack.functions.keys().map(|id| (access_key(&stack.name, id), id.clone())).collect();
-        Self { functions }
+        Self { stack: stack.name.clone(), functions }
     }
 
     /// Credentials for the process `instance` of a function of this stack.
     pub fn issue(stack: &Stack, logical_id: &str, instance: &str) -> Credentials {
         Credentials {
             access_key_id: access_key(&stack.name, logical_id),
-            secret_access_key: hex::encode(Sha256::digest(format!("secret/{}/{logical_id}", stack.name))),
+            secret_access_key: secret_key(&stack.name, logical_id),
             session_token: instance.to_owned(),
         }
+    }
+
+    /// What a function signs with.
+    pub fn secret(&self, logical_id: &str) -> String {
+        secret_key(&self.stack, logical_id)
     }
 
     /// The caller behind an access key, or `None` if this stack never issued it.
@@ -64,6 +70,10 @@ impl Identities {
         let logical_id = self.functions.get(access_key_id)?.clone();
         Some(Caller::Function { logical_id, instance: session_token.unwrap_or_default().to_owned() })
     }
+}
+
+fn secret_key(stack: &str, logical_id: &str) -> String {
+    hex::encode(Sha256::digest(format!("secret/{stack}/{logical_id}")))
 }
 
 fn access_key(stack: &str, logical_id: &str) -> String {

@@ -10,6 +10,7 @@ pub mod gateway;
 pub mod iam;
 pub mod identity;
 pub mod kms;
+pub mod s3;
 pub mod service;
 pub mod ses;
 pub mod sources;

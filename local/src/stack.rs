@@ -19,6 +19,8 @@ pub struct Stack {
     pub queues: Vec<Queue>,
     /// KMS keys by logical id.
     pub keys: BTreeMap<String, Key>,
+    /// S3 buckets by logical id.
+    pub buckets: BTreeMap<String, Bucket>,
     /// CORS of the HTTP API, if it is configured.
     pub cors: Option<Cors>,
 }
@@ -183,6 +185,26 @@ pub struct Queue {
     pub arn: String,
     /// `CreateQueue` attributes in the API's own names and text values, `RedrivePolicy` as JSON text.
     pub attributes: BTreeMap<String, String>,
+}
+
+/// An S3 bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bucket {
+    /// Physical name.
+    pub name: String,
+    /// ARN.
+    pub arn: String,
+    /// Which objects are removed once they are how old.
+    pub expirations: Vec<Expiration>,
+}
+
+/// A lifecycle rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expiration {
+    /// What the names of the objects begin with; empty for all.
+    pub prefix: String,
+    /// Days that they are kept.
+    pub days: u32,
 }
 
 /// A KMS key.

@@ -40,6 +40,8 @@ const COSTS: &[(&str, &str, &str)] = &[
     ("replace-user-roles", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 16"),
     ("replace-user-roles", "that makes an admin", "UpdateItem 1, BatchGetItem 2, GetItem 1, TransactWriteItems 18"),
     ("replace-user-roles", "that makes an admin none", "UpdateItem 1, BatchGetItem 2, GetItem 1, TransactWriteItems 18"),
+    ("create-export", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 8"),
+    ("get-export", "", "BatchGetItem 2"),
     ("delete-user", "", "UpdateItem 1, GetItem 1, TransactWriteItems 18"),
     ("create-api-token", "", "UpdateItem 1, GetItem 1, TransactWriteItems 10"),
     ("list-api-tokens", "", "Query 1"),
@@ -99,15 +101,15 @@ const COSTS: &[(&str, &str, &str)] = &[
     ("list-following", "", "GetItem 1, Query 1"),
     ("get-feed", "", "Query 1, BatchGetItem 2, Query 1"),
     ("delete-follower", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 6"),
-    ("create-webhook", "", "UpdateItem 1, TransactWriteItems 6"),
+    ("create-webhook", "", "UpdateItem 1, TransactWriteItems 8"),
     ("list-webhooks", "", "Query 1"),
     ("get-webhook", "", "GetItem 1"),
-    ("update-webhook", "", "UpdateItem 1, GetItem 1, TransactWriteItems 2"),
-    ("rotate-webhook-secret", "", "UpdateItem 1, GetItem 1, TransactWriteItems 2"),
+    ("update-webhook", "", "UpdateItem 1, GetItem 1, TransactWriteItems 4"),
+    ("rotate-webhook-secret", "", "UpdateItem 1, GetItem 1, TransactWriteItems 4"),
     ("ping-webhook", "", "UpdateItem 1, GetItem 1, TransactWriteItems 4"),
     ("list-webhook-deliveries", "", "GetItem 1, Query 1"),
     ("repeat-webhook-delivery", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 4"),
-    ("delete-webhook", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 6"),
+    ("delete-webhook", "", "UpdateItem 1, BatchGetItem 2, TransactWriteItems 8"),
     ("list-tags", "", "Query 1"),
     ("check-liveness", "", ""),
     ("check-readiness", "", "GetItem 1"),
@@ -283,6 +285,8 @@ async fn accounts(meter: &mut Meter, root: &Person, ada: &Person, bob: &Person) 
     meter.send("replace-user-roles", "", Some(root), &[&carl.id], &roles(&["reader", "commenter", "editor"])).await;
     meter.send("replace-user-roles", "that makes an admin", Some(root), &[&carl.id], &roles(&["reader", "commenter", "admin"])).await;
     meter.send("replace-user-roles", "that makes an admin none", Some(root), &[&carl.id], &roles(&["reader", "commenter", "author"])).await;
+    let export = text(&meter.send("create-export", "", Some(bob), &[&bob.id], &Value::Null).await.json()["exportId"]);
+    meter.send("get-export", "", Some(bob), &[&bob.id, &export], &Value::Null).await;
     meter.send("delete-user", "", Some(&carl), &[&carl.id], &Value::Null).await;
 }
 

@@ -7,6 +7,7 @@ mod comments;
 mod contention;
 mod costs;
 mod engagement;
+mod exports;
 mod fan_out;
 mod fields;
 mod forge;

@@ -1,7 +1,8 @@
 //! Erasing an account: nothing of it is left in the store, wherever the worker dies and however often it is asked.
 
-use std::path::Path;
+use std::{io::Read, path::Path};
 
+use flate2::read::GzDecoder;
 use futures::{StreamExt, stream};
 use quire_local::faults::{Action, Rule};
 use quire_tests::{PASSWORD, Person, Quire, eventually, root, send, text};
@@ -16,6 +17,8 @@ use crate::{aws, story::calls};
 const AT_ONCE: usize = 4;
 /// Part of every word of the account that is erased: its name, its addresses, what it says and writes, its posts and their addresses.
 const WORD: &str = "zugzwang";
+/// Where exports are.
+const BUCKET: &str = "ExportBucket";
 /// What its browser says it is, as sessions keep it.
 const DEVICE: &str = "Firefox on Linux";
 
@@ -32,6 +35,8 @@ struct Story {
     event: Value,
     /// The table as it was before.
     before: Vec<Value>,
+    /// The export as it was before.
+    export: Vec<u8>,
 }
 
 impl Story {
@@ -75,6 +80,11 @@ impl Story {
         quire.post_as(&anna, &format!("/api/v1/users/{}/tokens", anna.id), &token).await.expect(201);
         let account = format!("/api/v1/users/{}", anna.id);
         quire.patch_as(&anna, &account, &json!({"email": "zugzwang-2@example.com", "currentPassword": PASSWORD})).await.expect(200);
+        let exports = format!("{account}/exports");
+        let export = send(quire.request(Method::POST, &exports).bearer_auth(&anna.token)).await.expect(202);
+        let export = format!("{exports}/{}", text(&export["exportId"]));
+        eventually(|| async { (quire.get_as(&anna, &export).await.expect(200)["status"] == "ready").then_some(()) }).await;
+        let export = quire.object(BUCKET, &object(&anna)).await.expect("an export");
         eventually(|| async { aws::items(&quire, "OUTBOX#").await.is_empty().then_some(()) }).await;
 
         // From here on nothing happens by itself: a comment stays pending, and nothing is erased.
@@ -95,7 +105,7 @@ impl Story {
         let hash = text(&credential.expect("a credential")["passwordHash"]["S"]);
         let data = quire.stop().await;
         closed(data.path()).await;
-        Self { data, anna, bob, post, hash, event: events.remove(0), before: items }
+        Self { data, anna, bob, post, hash, event: events.remove(0), before: items, export }
     }
 
     /// A Quire over a copy of the story.
@@ -137,6 +147,7 @@ impl Story {
         self.erased(quire).await;
         let left: Vec<_> = aws::items(quire, "").await.into_iter().filter(|item| is_personal(&item.to_string(), &self.hash)).collect();
         assert_eq!(left, Vec::<Value>::new(), "{note}");
+        assert_eq!(quire.object(BUCKET, &object(&self.anna)).await, None, "{note}");
         let comments = quire.comments_when(&self.bob, &self.post, |items| !items.is_empty()).await;
         let shown: Vec<_> = comments.iter().map(|comment| (&comment["status"], comment.get("content"), comment.get("authorId"))).collect();
         let (deleted, approved, bob) = (json!("deleted"), json!("approved"), json!(self.bob.id));
@@ -171,6 +182,11 @@ impl Story {
         self.ends_well(&quire, &note).await;
         quire.stop().await;
     }
+}
+
+/// Name of the export of an account.
+fn object(person: &Person) -> String {
+    format!("exports/{}.json.gz", person.id)
 }
 
 async fn anna(quire: &Quire) -> Person {
@@ -214,7 +230,9 @@ fn scan(folder: &Path, hash: &str) -> Vec<String> {
             while let Some(row) = rows.next().expect("a row") {
                 for column in 0..columns {
                     let (ValueRef::Text(bytes) | ValueRef::Blob(bytes)) = row.get_ref(column).expect("a value") else { continue };
-                    let value = String::from_utf8_lossy(bytes);
+                    let mut unpacked = Vec::new();
+                    let is_packed = bytes.starts_with(&[0x1f, 0x8b]) && GzDecoder::new(bytes).read_to_end(&mut unpacked).is_ok();
+                    let value = String::from_utf8_lossy(if is_packed { &unpacked } else { bytes });
                     if is_personal(&value, hash) {
                         found.push(format!("{}, {name}: {value}", path.display()));
                     }
@@ -228,7 +246,9 @@ fn scan(folder: &Path, hash: &str) -> Vec<String> {
 #[tokio::test]
 async fn nothing_of_an_erased_account_is_left_in_the_raw_store_and_a_backup_brings_none_of_it_back() {
     let story = Story::new().await;
-    assert!(scan(story.data.path(), &story.hash).len() > 20 && story.before.len() > 20, "what is looked for is there before");
+    let found = scan(story.data.path(), &story.hash);
+    assert!(found.iter().any(|place| place.contains(", objects: ")), "the export is looked into");
+    assert!(found.len() > 20 && story.before.len() > 20, "what is looked for is there before");
     let quire = story.begin().await;
     aws::put(&quire, std::slice::from_ref(&story.event)).await;
     story.ends_well(&quire, "nothing goes wrong").await;
@@ -245,6 +265,7 @@ async fn nothing_of_an_erased_account_is_left_in_the_raw_store_and_a_backup_brin
     for items in story.before.chunks(50) {
         aws::put(&quire, items).await;
     }
+    quire.put_object(BUCKET, &object(&story.anna), story.export.clone()).await;
     aws::send_messages(&quire, "EraseUserQueue", &[message]).await;
     story.ends_well(&quire, "after a backup was restored").await;
 

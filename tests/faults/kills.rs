@@ -1,8 +1,9 @@
 //! Whatever queues, streams and schedules invoke is killed before and after each call that it makes, and each ends as if nothing had
 //! happened. The calls are those that it was seen to make, so a new call is covered by itself; a new function needs a row in `CASES`.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, io::Read, time::Duration};
 
+use flate2::read::GzDecoder;
 use futures::{StreamExt, stream};
 use quire_local::{
     faults::{Action, Rule},
@@ -30,12 +31,14 @@ struct Case {
     differs: &'static [&'static str],
 }
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 7] = [
     Case { function: "ModerateComment", event: "comment.created", events: 2, differs: &[] },
     Case { function: "FanOutPost", event: "post.published", events: 1, differs: &[] },
     // A token that was stored and may not have been mailed is replaced.
     Case { function: "SendEmail", event: "user.registered", events: 1, differs: &["version", "hash"] },
     Case { function: "TallyEngagement", event: "post.engagement-changed", events: 4, differs: &[] },
+    // When it was made stands in the document, whose size is therefore another.
+    Case { function: "ExportUser", event: "user.export-requested", events: 1, differs: &["outcome"] },
     Case { function: "RelayOutbox", event: "post.published", events: 2, differs: &[] },
     Case { function: "SweepOutbox", event: "post.published", events: 2, differs: &[] },
 ];
@@ -70,6 +73,7 @@ impl World {
         for words in ["Well said", "Well written"] {
             quire.post_as(&bob, &format!("/api/v1/posts/{post}/comments"), &json!({"content": words})).await.expect(201);
         }
+        quire_tests::send(quire.request(Method::POST, &format!("/api/v1/users/{}/exports", ada.id)).bearer_auth(&ada.token)).await.expect(202);
         let events = aws::items(&quire, "OUTBOX#").await;
         for event in &events {
             aws::delete(&quire, event).await;
@@ -159,8 +163,23 @@ async fn state(quire: &Quire, case: &Case) -> Vec<Value> {
         if let Some((consumer, _)) = key.rsplit_once('#').filter(|_| key.starts_with("EFFECT#")) {
             item.insert("pk".to_owned(), json!({"S": consumer}));
         }
+        // And so has an entry of the audit trail.
+        if key.starts_with("AUDIT#") {
+            item.retain(|name, _| !["id", "occurredAt"].contains(&name.as_str()));
+            item.insert("sk".to_owned(), json!({"S": item.get("type").map(|kind| text(&kind["S"])).unwrap_or_default()}));
+        }
     }
     state.sort_by_key(|item| (text(&item["pk"]["S"]), text(&item["sk"]["S"])));
+    if case.function == "ExportUser" {
+        let export = state.iter().find(|item| item["sk"]["S"] == "EXPORT").expect("an export");
+        let name = format!("exports/{}.json.gz", text(&export["userId"]["S"]));
+        let document = quire.object("ExportBucket", &name).await.expect("a document");
+        let mut copy = String::new();
+        GzDecoder::new(document.as_slice()).read_to_string(&mut copy).expect("gzip");
+        let mut copy: Value = serde_json::from_str(&copy).expect("JSON");
+        copy.as_object_mut().expect("an object").remove("exportedAt");
+        state.push(copy);
+    }
     let mailed: BTreeSet<_> = quire.mails().into_iter().map(|mail| (mail.to, mail.subject)).collect();
     state.extend(mailed.into_iter().map(|mail| json!(mail)));
     state

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// Function → status of its reply, or the whole result of one that is no route.
-const RESULTS: [(&str, Result<u64, &str>); 81] = [
+const RESULTS: [(&str, Result<u64, &str>); 84] = [
     ("begin-sign-in", Ok(404)),
     ("check-health", Ok(204)),
     ("confirm-second-factor", Ok(401)),
@@ -16,6 +16,7 @@ const RESULTS: [(&str, Result<u64, &str>); 81] = [
     ("create-comment", Ok(401)),
     ("create-email-verification", Ok(202)),
     ("create-password-reset", Ok(202)),
+    ("create-export", Ok(401)),
     ("create-post", Ok(401)),
     ("create-second-factor", Ok(401)),
     ("create-session", Ok(401)),
@@ -29,10 +30,12 @@ const RESULTS: [(&str, Result<u64, &str>); 81] = [
     ("delete-user", Ok(401)),
     ("end-notifications", Ok(404)),
     ("erase-user", Err(r#"{"batchItemFailures":[]}"#)),
+    ("export-user", Err(r#"{"batchItemFailures":[]}"#)),
     ("fan-out-post", Err(r#"{"batchItemFailures":[]}"#)),
     ("finish-sign-in", Ok(400)),
     ("get-comment", Ok(404)),
     ("get-contract", Ok(200)),
+    ("get-export", Ok(401)),
     ("get-feed", Ok(401)),
     ("get-jwks", Ok(200)),
     ("get-notification-preferences", Ok(401)),

@@ -336,6 +336,27 @@ impl Quire {
         .await;
     }
 
+    /// An object of a bucket, by the bucket's logical id, as a person at this machine sees it.
+    pub async fn object(&self, bucket: &str, name: &str) -> Option<Vec<u8>> {
+        let reply = self.object_request(Method::GET, bucket, name).send().await.expect("a reply");
+        if reply.status() == 404 {
+            return None;
+        }
+        Some(reply.error_for_status().expect("an object").bytes().await.expect("a body").to_vec())
+    }
+
+    /// Puts an object into a bucket.
+    pub async fn put_object(&self, bucket: &str, name: &str, content: Vec<u8>) {
+        let reply = self.object_request(Method::PUT, bucket, name).body(content).send().await.expect("a reply");
+        reply.error_for_status().expect("the object is stored");
+    }
+
+    fn object_request(&self, method: Method, bucket: &str, name: &str) -> RequestBuilder {
+        let address = format!("{}/{}/{name}", self.cloud.endpoint_url(), self.cloud.stack().buckets[bucket].name);
+        let credential = format!("AWS4-HMAC-SHA256 Credential={DEVELOPER_ACCESS_KEY}/20260101/{REGION}/s3/aws4_request");
+        self.http.request(method, address).header("authorization", credential)
+    }
+
     /// URL of a queue by its logical id.
     pub fn queue_url(&self, logical_id: &str) -> String {
         let queue = self.cloud.stack().queues.iter().find(|queue| queue.logical_id == logical_id).expect("the template has the queue");

@@ -64,7 +64,7 @@ pub(super) async fn run(options: StartOptions) -> Result<ExitCode, CliError> {
 
 /// Removes what the local cloud made, and nothing else that may be in the folder.
 fn forget(data: &std::path::Path) -> Result<(), CliError> {
-    for file in ["dynamodb.sqlite", "sqs.sqlite", "checkpoints.sqlite", "kms.json", "mail.ndjson"] {
+    for file in ["dynamodb.sqlite", "sqs.sqlite", "checkpoints.sqlite", "s3.sqlite", "kms.json", "mail.ndjson"] {
         for suffix in ["", "-wal", "-shm"] {
             match std::fs::remove_file(data.join(format!("{file}{suffix}"))) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(CliError::File(data.display().to_string(), error)),

@@ -29,6 +29,7 @@ async fn a_function_that_takes_more_than_30_seconds_is_unavailable() {
         tables: BTreeMap::new(),
         queues: Vec::new(),
         keys: BTreeMap::new(),
+        buckets: BTreeMap::new(),
         cors: None,
     });
     let binaries = BTreeMap::from([("echo".to_owned(), "/nowhere/echo".into())]);

@@ -10,7 +10,7 @@ use crate::{
     stack::{Stack, Table},
 };
 
-/// Everything that one call needs allowed. `service` is `dynamodb`, `sqs`, `kms` or `ses`, and `request` the call's JSON body.
+/// Everything that one call needs allowed. `service` is `dynamodb`, `sqs`, `kms`, `s3` or `ses`, and `request` the call's JSON body.
 ///
 /// An operation or a resource that is not known here needs its action allowed on `*`, so only a wide statement allows it.
 /// That holds for `kms:Decrypt` without a `KeyId`, too: functions always name the key.
@@ -19,6 +19,7 @@ pub fn accesses(stack: &Stack, service: &str, operation: &str, request: &Value) 
         "dynamodb" => dynamodb(stack, operation, request),
         "sqs" => vec![access(format!("sqs:{}", operation.strip_suffix("Batch").unwrap_or(operation)), queue(stack, request))],
         "ses" => vec![access(format!("ses:{operation}"), identity(stack, request))],
+        "s3" => vec![access(format!("s3:{operation}"), object(stack, request))],
         "kms" => vec![access(format!("kms:{operation}"), key(stack, request))],
         _ => vec![access(format!("{service}:{operation}"), None)],
     }
@@ -41,6 +42,11 @@ fn identity(stack: &Stack, request: &Value) -> Option<String> {
     let from = request["FromEmailAddress"].as_str()?;
     let address = from.rsplit_once('<').map_or(from, |(_, address)| address.trim_end_matches('>'));
     Some(format!("arn:aws:ses:{}:{ACCOUNT}:identity/{address}", stack.region))
+}
+
+fn object(stack: &Stack, request: &Value) -> Option<String> {
+    let bucket = stack.buckets.values().find(|bucket| request["Bucket"] == *bucket.name)?;
+    Some(format!("{}/{}", bucket.arn, request["Key"].as_str()?))
 }
 
 fn key(stack: &Stack, request: &Value) -> Option<String> {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Access, accesses, authorize, is_operator, wildcard};
-use crate::stack::{Key, Stack, Statement, Table};
+use crate::stack::{Bucket, Key, Stack, Statement, Table};
 
 const TABLE: &str = "arn:aws:dynamodb:eu-west-1:000000000000:table/quire-Table";
 const QUEUE: &str = "arn:aws:sqs:eu-west-1:000000000000:quire-Jobs";
@@ -20,6 +20,7 @@ fn stack() -> Stack {
     });
     let table = Table { name: "quire-Table".to_owned(), arn: TABLE.to_owned(), create, ttl_attribute: None };
     let key = Key { id: "1234".to_owned(), arn: KEY.to_owned(), aliases: vec!["alias/signing".to_owned()] };
+    let bucket = Bucket { name: "quire-files".to_owned(), arn: "arn:aws:s3:::quire-files".to_owned(), expirations: Vec::new() };
     Stack {
         name: "quire".to_owned(),
         region: "eu-west-1".to_owned(),
@@ -27,6 +28,7 @@ fn stack() -> Stack {
         tables: [("Table".to_owned(), table)].into(),
         queues: Vec::new(),
         keys: [("Key".to_owned(), key)].into(),
+        buckets: [("Files".to_owned(), bucket)].into(),
         cors: None,
     }
 }
@@ -158,6 +160,18 @@ fn sqs_calls_need_their_action_on_the_queue() {
     }
     assert_eq!(accesses(&stack(), "sqs", "GetQueueUrl", &json!({"QueueName": "quire-Jobs"})), [access("sqs:GetQueueUrl", QUEUE, &[])]);
     assert_eq!(accesses(&stack(), "sqs", "ListQueues", &json!({})), [access("sqs:ListQueues", "*", &[])]);
+}
+
+#[test]
+fn s3_calls_need_their_action_on_the_object() {
+    let request = |bucket: &str| json!({"Bucket": bucket, "Key": "exports/a"});
+    let needed = accesses(&stack(), "s3", "GetObject", &request("quire-files"));
+    assert_eq!(needed, [access("s3:GetObject", "arn:aws:s3:::quire-files/exports/a", &[])]);
+    assert_eq!(accesses(&stack(), "s3", "PutObject", &request("other")), [access("s3:PutObject", "*", &[])]);
+    assert!(authorize(&[allow("s3:GetObject", "arn:aws:s3:::quire-files/exports/*")], &needed).is_ok());
+    for (action, resource) in [("s3:PutObject", "arn:aws:s3:::quire-files/exports/*"), ("s3:GetObject", "arn:aws:s3:::quire-files/others/*")] {
+        assert!(authorize(&[allow(action, resource)], &needed).is_err(), "{action} {resource}");
+    }
 }
 
 #[test]

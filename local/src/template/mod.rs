@@ -3,6 +3,7 @@
 //! Whatever the local cloud does not model is an error that names the line, unless it stands in a list of things without an effect
 //! on one machine: [`INERT`] for resource types, and a `NO_EFFECT` beside the reader of each kind of resource.
 
+mod bucket;
 mod events;
 mod fields;
 mod function;
@@ -89,6 +90,8 @@ mod resource_type {
     pub(super) const QUEUE: &str = "AWS::SQS::Queue";
     pub(super) const KEY: &str = "AWS::KMS::Key";
     pub(super) const ALIAS: &str = "AWS::KMS::Alias";
+    pub(super) const BUCKET: &str = "AWS::S3::Bucket";
+    pub(super) const BUCKET_POLICY: &str = "AWS::S3::BucketPolicy";
     pub(super) const LOG_GROUP: &str = "AWS::Logs::LogGroup";
     pub(super) const ALARM: &str = "AWS::CloudWatch::Alarm";
     pub(super) const TOPIC: &str = "AWS::SNS::Topic";
@@ -223,6 +226,13 @@ fn build(resources: &[Resource<'_>], source: &Source) -> Result<Stack, TemplateE
     }
     let queues = queue::read(of_type(resource_type::QUEUE))?;
     let keys = keys(of_type(resource_type::KEY), of_type(resource_type::ALIAS))?;
+    let mut buckets = BTreeMap::new();
+    for resource in of_type(resource_type::BUCKET) {
+        buckets.insert(resource.definition.logical_id.to_owned(), bucket::read(resource)?);
+    }
+    for resource in of_type(resource_type::BUCKET_POLICY) {
+        bucket::policy(resource, buckets.values())?;
+    }
     let mut apis = of_type(resource_type::HTTP_API);
     let api = apis.next();
     if let Some(second) = apis.next() {
@@ -235,7 +245,7 @@ fn build(resources: &[Resource<'_>], source: &Source) -> Result<Stack, TemplateE
     for resource in of_type(resource_type::FUNCTION) {
         functions.insert(resource.definition.logical_id.to_owned(), function::read(resource, &mut surroundings)?);
     }
-    Ok(Stack { name: source.stack_name.clone(), region: source.region.clone(), functions, tables, queues, keys, cors })
+    Ok(Stack { name: source.stack_name.clone(), region: source.region.clone(), functions, tables, queues, keys, buckets, cors })
 }
 
 fn keys<'a>(

@@ -82,6 +82,13 @@ pub(super) fn physical(definition: &Definition<'_>, resolver: &Resolver<'_>) -> 
             let name = node.text()?.to_owned();
             Physical { reference: name.clone(), name, ..Physical::default() }
         }
+        resource_type::BUCKET => {
+            // Names of buckets have no capitals.
+            let name = property("BucketName")?.map_or_else(|| Ok(default.to_lowercase()), |node| node.text().map(str::to_owned))?;
+            let arn = format!("arn:aws:s3:::{name}");
+            Physical { reference: name.clone(), attributes: [("Arn", arn.clone())].into(), name, arn }
+        }
+        resource_type::BUCKET_POLICY => Physical { name: default, ..Physical::default() },
         resource_type::LOG_GROUP => {
             let name = named("LogGroupName")?;
             let arn = arn("logs", &format!("log-group:{name}:*"));

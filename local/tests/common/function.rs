@@ -171,6 +171,7 @@ async fn host(address: &str) -> io::Result<()> {
         tables: BTreeMap::new(),
         queues: Vec::new(),
         keys: BTreeMap::new(),
+        buckets: BTreeMap::new(),
         cors: None,
     };
     let binaries = BTreeMap::from([("echo".to_owned(), env::current_exe()?)]);

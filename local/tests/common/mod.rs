@@ -50,6 +50,7 @@ pub(crate) fn stack(functions: impl IntoIterator<Item = Function>, cors: Option<
         tables: BTreeMap::new(),
         queues: Vec::new(),
         keys: BTreeMap::new(),
+        buckets: BTreeMap::new(),
         cors,
     })
 }

@@ -37,6 +37,7 @@ fn stack(create: Value) -> Stack {
         tables: BTreeMap::from([("Table".to_owned(), table)]),
         queues: vec![],
         keys: BTreeMap::new(),
+        buckets: BTreeMap::new(),
         cors: None,
     }
 }

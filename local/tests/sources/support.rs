@@ -174,6 +174,7 @@ impl Cloud {
             tables: BTreeMap::from([("Table".to_owned(), self.table.clone())]),
             queues: vec![queue("failures"), queue("jobs")],
             keys: BTreeMap::new(),
+            buckets: BTreeMap::new(),
             cors: None,
         }
     }

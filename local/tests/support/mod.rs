@@ -104,6 +104,7 @@ fn stack() -> Stack {
         tables: BTreeMap::new(),
         queues: Vec::new(),
         keys: BTreeMap::new(),
+        buckets: BTreeMap::new(),
         cors: None,
     }
 }

@@ -155,7 +155,7 @@ mod tests {
     use quire_domain::{
         audit::{Refusal, SignInMethod},
         comment::Status,
-        id::{ApiTokenId, CommentId, PostId, SessionId},
+        id::{ApiTokenId, CommentId, ExportId, PostId, SessionId, WebhookId},
         policy::{Role, Scope},
     };
 
@@ -165,6 +165,7 @@ mod tests {
     fn every_entry_has_the_name_that_it_is_asked_for_by() {
         let now = Timestamp::from_millis(0);
         let (session_id, token_id) = (SessionId::generate(now), ApiTokenId::generate(now));
+        let (export_id, webhook_id) = (ExportId::generate(now), WebhookId::generate(now));
         let entries = [
             AuditData::SessionCreated { session_id, method: SignInMethod::SecondFactor },
             AuditData::SessionRefused { reason: Refusal::WrongCode },
@@ -176,6 +177,8 @@ mod tests {
             AuditData::EmailVerified {},
             AuditData::PasswordChanged {},
             AuditData::ErasureRequested {},
+            AuditData::ExportRequested { export_id },
+            AuditData::Exported { export_id },
             AuditData::IdentityLinked { provider: "google".into() },
             AuditData::IdentityUnlinked { provider: "google".into() },
             AuditData::ApiTokenCreated { token_id, scopes: [Scope::PostsWrite].into() },
@@ -183,6 +186,10 @@ mod tests {
             AuditData::SecondFactorEnabled {},
             AuditData::SecondFactorDisabled {},
             AuditData::SecondFactorRecovered {},
+            AuditData::WebhookCreated { webhook_id },
+            AuditData::WebhookChanged { webhook_id },
+            AuditData::WebhookRemoved { webhook_id },
+            AuditData::WebhookSecretRotated { webhook_id },
             AuditData::CommentModerated { post_id: PostId::generate(now), comment_id: CommentId::generate(now), status: Status::Held },
         ];
         assert_eq!(entries.each_ref().map(AuditData::name), AuditData::NAMES);

@@ -6,7 +6,7 @@
 //! Access tokens that were given before work for ten minutes, so something may be written while the account is erased. A second pass a
 //! quarter of an hour later finds that.
 
-use std::str::FromStr;
+use std::{str::FromStr, sync::Arc};
 
 use futures::future::BoxFuture;
 use quire_domain::{
@@ -27,7 +27,7 @@ use quire_domain::{
 use quire_store::{Claim, Commit, CommitError, Key, Order, OwnComment, Pages, Store};
 use serde::de::DeserializeOwned;
 
-use crate::{change::made, delay::postponed};
+use crate::{change::made, delay::postponed, exports, ports::Files};
 
 /// Things that are looked at in one step.
 const TOGETHER: usize = 25;
@@ -60,9 +60,10 @@ impl FromStr for ErasedPosts {
 }
 
 /// Erases accounts.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Erasures {
     store: Store,
+    files: Arc<dyn Files>,
     posts: ErasedPosts,
 }
 
@@ -88,9 +89,9 @@ impl Run<'_> {
 }
 
 impl Erasures {
-    /// Erasures in `store`.
-    pub fn new(store: Store, posts: ErasedPosts) -> Self {
-        Self { store, posts }
+    /// Erasures in `store`, and of exports in `files`.
+    pub fn new(store: Store, files: Arc<dyn Files>, posts: ErasedPosts) -> Self {
+        Self { store, files, posts }
     }
 
     /// Erases the account of a `user.erasure-requested` or `user.erasure-continued` event, as far as one run gets.
@@ -312,9 +313,10 @@ impl Erasures {
         Ok(false)
     }
 
-    /// What lies in partitions of the account's own and is nobody else's.
+    /// What lies in partitions of the account's own and is nobody else's, and its export.
     async fn lists(&self, run: &mut Run<'_>) -> Result<bool> {
         let account = run.account;
+        self.files.remove(&exports::file(account)).await.map_err(Error::Unavailable)?;
         let window = rate::window(run.now);
         let partitions = [
             Key::feed(account),

@@ -74,6 +74,7 @@ fn may_be_a_repetition(error: &Error) -> bool {
         | Error::LastSignInMethod
         | Error::IllegalMove { .. }
         | Error::VersionMismatch
+        | Error::TooManyExports { .. }
         | Error::Contended => true,
         Error::Unauthenticated(_)
         | Error::TooManyAttempts(_)

@@ -12,6 +12,7 @@ pub mod comments;
 mod delay;
 pub mod deliveries;
 pub mod erasure;
+pub mod exports;
 pub mod fan_out;
 pub mod feeds;
 pub mod follows;

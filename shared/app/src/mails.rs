@@ -85,7 +85,9 @@ impl Mails {
                 EventData::WebhookPaused { webhook_id, user_id, reason } => {
                     self.tell(event, *user_id, None, Notice::WebhookPaused { id: *webhook_id, reason: *reason }, now).await
                 }
+                EventData::UserExportReady { user_id, export_id: _ } => self.tell(event, *user_id, None, Notice::ExportReady, now).await,
                 EventData::UserErasureRequested { .. }
+                | EventData::UserExportRequested { .. }
                 | EventData::UserErasureContinued { .. }
                 | EventData::WebhookDeliveryDue { .. }
                 | EventData::PostDrafted { .. }

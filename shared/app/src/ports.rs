@@ -177,6 +177,21 @@ pub struct Mail {
     pub unsubscribe: Option<SecretString>,
 }
 
+/// Keeps files for some days: S3.
+pub trait Files: Send + Sync {
+    /// Stores a file of gzip, in the place of one of the same name.
+    fn put<'a>(&'a self, name: &'a str, content: Vec<u8>) -> BoxFuture<'a, Result<(), PortError>>;
+
+    /// Removes a file, if there is one.
+    fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), PortError>>;
+
+    /// An address that gives a file to whoever has it, for so many seconds from `now` on.
+    ///
+    /// # Errors
+    /// [`PortError`], if it cannot be signed.
+    fn link(&self, name: &str, seconds: i64, now: Timestamp) -> Result<SecretString, PortError>;
+}
+
 /// Sends mail: SES.
 pub trait Mailer: Send + Sync {
     /// Hands a mail over for delivery.

@@ -6,6 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use futures::future::BoxFuture;
 use quire_domain::{
     Error, Result, Timestamp,
+    audit::AuditData,
     error::Kind,
     id::{DeliveryId, UserId, WebhookId},
     limits,
@@ -250,6 +251,7 @@ impl WebhookSecretChanges {
             let (secret, ciphertext) = self.secret(webhook.id).await?;
             let secrets = WebhookSecrets { webhook_id: webhook.id, ciphertext, former: None, version: 1 };
             let commit = Commit::new(Some(by), call.trace.clone(), call.now).create(&webhook).create(&secrets);
+            let commit = commit.audit(None, AuditData::WebhookCreated { webhook_id: webhook.id });
             match self.store.commit(commit).await {
                 Ok(()) => Ok(IssuedWebhookView { shown: webhook.into(), secret }),
                 Err(CommitError::Full) => Err(Error::TooManyWebhooks),
@@ -272,7 +274,10 @@ impl WebhookSecretChanges {
                 let before = before.ok_or(Error::NotFound(Kind::Webhook))?;
                 let after = before.rotated(ciphertext.clone(), call.now);
                 let former_until = after.former.as_ref().map(|FormerSecret { until, .. }| *until);
-                if made(self.store.commit(Commit::new(Some(by), call.trace.clone(), call.now).update(&before, &after)).await)? {
+                let commit = Commit::new(Some(by), call.trace.clone(), call.now)
+                    .update(&before, &after)
+                    .audit(None, AuditData::WebhookSecretRotated { webhook_id: id });
+                if made(self.store.commit(commit).await)? {
                     return Ok(WebhookSecretView { secret, former_until });
                 }
             }
@@ -333,7 +338,10 @@ impl Webhooks {
                 let before = self.find(id).await?;
                 condition.check(before.version)?;
                 let after = before.edit(patch.clone(), call.now);
-                if after == before || made(self.store.commit(Commit::new(Some(by), call.trace.clone(), call.now).update(&before, &after)).await)? {
+                let commit = Commit::new(Some(by), call.trace.clone(), call.now)
+                    .update(&before, &after)
+                    .audit(None, AuditData::WebhookChanged { webhook_id: id });
+                if after == before || made(self.store.commit(commit).await)? {
                     return Ok(after.into());
                 }
             }
@@ -353,7 +361,8 @@ impl Webhooks {
                 let (webhook, secrets) = self.store.get_both::<Webhook, WebhookSecrets>(Key::webhook(id), Key::webhook_secrets(id)).await?;
                 let Some(webhook) = webhook else { return Ok(()) };
                 condition.check(webhook.version)?;
-                let mut commit = Commit::new(Some(by), call.trace.clone(), call.now).remove(&webhook);
+                let mut commit =
+                    Commit::new(Some(by), call.trace.clone(), call.now).remove(&webhook).audit(None, AuditData::WebhookRemoved { webhook_id: id });
                 if let Some(secrets) = &secrets {
                     commit = commit.remove(secrets);
                 }

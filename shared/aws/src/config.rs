@@ -81,31 +81,9 @@ impl Environment {
     /// # Errors
     /// [`ConfigError`], with the name of what is wrong.
     pub fn aws(self) -> Result<SdkConfig, ConfigError> {
-        let roots = match self.get("AWS_CA_BUNDLE") {
-            Ok(path) => fs::read(path).map_err(|error| ConfigError::CaBundle(error.into()))?,
-            Err(_) => AMAZON_ROOTS.to_vec(),
-        };
-        let trusted = TlsContext::builder().with_trust_store(TrustStore::empty().with_pem_certificate(roots)).build();
-        let tls = trusted.map_err(|error| ConfigError::CaBundle(error.into()))?;
-        let credentials = Credentials::new(
-            self.get("AWS_ACCESS_KEY_ID")?,
-            self.get("AWS_SECRET_ACCESS_KEY")?,
-            self.get("AWS_SESSION_TOKEN").ok(),
-            None,
-            "environment",
-        );
+        let (connector, sleep) = (self.connector()?, sleep());
         let retries =
             RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(25)).with_max_backoff(Duration::from_millis(500));
-        let sleep = SharedAsyncSleep::new(TokioSleep::new());
-        // The SDK's own HTTP client makes a connector for each client to see that it can, drops it, and makes another for the first
-        // call: the roots are read every time. This is one, for all clients.
-        let connector = Connector::builder()
-            .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build())
-            .sleep_impl(sleep.clone())
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .tls_context(tls)
-            .build();
-        let connector = SharedHttpConnector::new(connector);
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(Duration::from_secs(2))
@@ -114,14 +92,48 @@ impl Environment {
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(self.get("AWS_REGION")?))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .credentials_provider(SharedCredentialsProvider::new(self.credentials()?))
             .http_client(http_client_fn(move |_, _| connector.clone()))
             .sleep_impl(sleep)
             .retry_config(retries)
             .timeout_config(timeouts);
-        if let Ok(endpoint) = self.get("AWS_ENDPOINT_URL") {
+        if let Some(endpoint) = self.endpoint() {
             config = config.endpoint_url(endpoint);
         }
         Ok(config.build())
     }
+
+    /// Where all services of AWS are, if they are at one address.
+    pub(crate) fn endpoint(self) -> Option<String> {
+        self.get("AWS_ENDPOINT_URL").ok()
+    }
+
+    /// What this process proves itself with.
+    pub(crate) fn credentials(self) -> Result<Credentials, MissingVariable> {
+        let token = self.get("AWS_SESSION_TOKEN").ok();
+        Ok(Credentials::new(self.get("AWS_ACCESS_KEY_ID")?, self.get("AWS_SECRET_ACCESS_KEY")?, token, None, "environment"))
+    }
+
+    /// What opens connections to AWS and keeps them.
+    pub(crate) fn connector(self) -> Result<SharedHttpConnector, ConfigError> {
+        let roots = match self.get("AWS_CA_BUNDLE") {
+            Ok(path) => fs::read(path).map_err(|error| ConfigError::CaBundle(error.into()))?,
+            Err(_) => AMAZON_ROOTS.to_vec(),
+        };
+        let trusted = TlsContext::builder().with_trust_store(TrustStore::empty().with_pem_certificate(roots)).build();
+        let tls = trusted.map_err(|error| ConfigError::CaBundle(error.into()))?;
+        // The SDK's own HTTP client makes a connector for each client to see that it can, drops it, and makes another for the first
+        // call: the roots are read every time. This is one, for all clients.
+        let connector = Connector::builder()
+            .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build())
+            .sleep_impl(sleep())
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .tls_context(tls)
+            .build();
+        Ok(SharedHttpConnector::new(connector))
+    }
+}
+
+fn sleep() -> SharedAsyncSleep {
+    SharedAsyncSleep::new(TokioSleep::new())
 }

@@ -3,6 +3,8 @@
 pub mod config;
 #[cfg(feature = "kms")]
 pub mod kms;
+#[cfg(feature = "s3")]
+pub mod s3;
 #[cfg(feature = "ses")]
 pub mod ses;
 #[cfg(feature = "sqs")]

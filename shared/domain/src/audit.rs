@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Timestamp,
     comment::Status,
-    id::{ApiTokenId, AuditId, CommentId, PostId, SessionId, UserId},
+    id::{ApiTokenId, AuditId, CommentId, ExportId, PostId, SessionId, UserId, WebhookId},
     policy::{Roles, Scope},
 };
 
@@ -67,6 +67,18 @@ pub enum AuditData {
     /// An account is to be erased.
     #[serde(rename = "user.erasure-requested")]
     ErasureRequested {},
+    /// An account asked for a copy of all that it owns.
+    #[serde(rename = "user.export-requested")]
+    ExportRequested {
+        /// The copy.
+        export_id: ExportId,
+    },
+    /// A copy of all that an account owns was made, and the account can fetch it.
+    #[serde(rename = "user.exported")]
+    Exported {
+        /// The copy.
+        export_id: ExportId,
+    },
     /// An account at another provider signs in to this one from now on.
     #[serde(rename = "identity.linked")]
     IdentityLinked {
@@ -102,6 +114,30 @@ pub enum AuditData {
     /// A recovery code was used instead of the second factor.
     #[serde(rename = "second-factor.recovered")]
     SecondFactorRecovered {},
+    /// A webhook was made.
+    #[serde(rename = "webhook.created")]
+    WebhookCreated {
+        /// The webhook.
+        webhook_id: WebhookId,
+    },
+    /// A webhook was changed.
+    #[serde(rename = "webhook.changed")]
+    WebhookChanged {
+        /// The webhook.
+        webhook_id: WebhookId,
+    },
+    /// A webhook was removed.
+    #[serde(rename = "webhook.removed")]
+    WebhookRemoved {
+        /// The webhook.
+        webhook_id: WebhookId,
+    },
+    /// Requests to a webhook are signed with another secret from now on.
+    #[serde(rename = "webhook.secret-rotated")]
+    WebhookSecretRotated {
+        /// The webhook.
+        webhook_id: WebhookId,
+    },
     /// A moderator decided who sees a comment.
     #[serde(rename = "comment.moderated")]
     CommentModerated {
@@ -140,7 +176,7 @@ pub enum Refusal {
 
 impl AuditData {
     /// Every name.
-    pub const NAMES: [&'static str; 18] = [
+    pub const NAMES: [&'static str; 24] = [
         "session.created",
         "session.refused",
         "session.revoked",
@@ -151,6 +187,8 @@ impl AuditData {
         "user.email-verified",
         "user.password-changed",
         "user.erasure-requested",
+        "user.export-requested",
+        "user.exported",
         "identity.linked",
         "identity.unlinked",
         "api-token.created",
@@ -158,6 +196,10 @@ impl AuditData {
         "second-factor.enabled",
         "second-factor.disabled",
         "second-factor.recovered",
+        "webhook.created",
+        "webhook.changed",
+        "webhook.removed",
+        "webhook.secret-rotated",
         "comment.moderated",
     ];
 
@@ -174,6 +216,8 @@ impl AuditData {
             Self::EmailVerified {} => "user.email-verified",
             Self::PasswordChanged {} => "user.password-changed",
             Self::ErasureRequested {} => "user.erasure-requested",
+            Self::ExportRequested { .. } => "user.export-requested",
+            Self::Exported { .. } => "user.exported",
             Self::IdentityLinked { .. } => "identity.linked",
             Self::IdentityUnlinked { .. } => "identity.unlinked",
             Self::ApiTokenCreated { .. } => "api-token.created",
@@ -181,6 +225,10 @@ impl AuditData {
             Self::SecondFactorEnabled {} => "second-factor.enabled",
             Self::SecondFactorDisabled {} => "second-factor.disabled",
             Self::SecondFactorRecovered {} => "second-factor.recovered",
+            Self::WebhookCreated { .. } => "webhook.created",
+            Self::WebhookChanged { .. } => "webhook.changed",
+            Self::WebhookRemoved { .. } => "webhook.removed",
+            Self::WebhookSecretRotated { .. } => "webhook.secret-rotated",
             Self::CommentModerated { .. } => "comment.moderated",
         }
     }

@@ -57,6 +57,8 @@ pub enum Kind {
     Webhook,
     /// A delivery to a webhook.
     Delivery,
+    /// An export of what an account owns.
+    Export,
 }
 
 /// Every failure of a use case.
@@ -151,6 +153,12 @@ pub enum Error {
     /// There are as many webhooks as there may be.
     #[error("there are as many webhooks as there may be")]
     TooManyWebhooks,
+    /// The account has exported what it owns a short time ago.
+    #[error("too many exports; the next one in {seconds} s")]
+    TooManyExports {
+        /// Seconds until the next one, at least 1.
+        seconds: i64,
+    },
     /// The second factor is on already.
     #[error("the second factor is on")]
     SecondFactorEnabled,

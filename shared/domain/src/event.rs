@@ -6,7 +6,7 @@ use crate::{
     Timestamp,
     counts::Counter,
     cursor::Followed,
-    id::{ApiTokenId, CommentId, DeliveryId, EventId, PostId, SessionId, UserId, WebhookId},
+    id::{ApiTokenId, CommentId, DeliveryId, EventId, ExportId, PostId, SessionId, UserId, WebhookId},
     moderation::Reason,
     text::EmailHash,
     webhook::PauseReason,
@@ -40,6 +40,22 @@ pub enum EventData {
         /// When to go on, if not at once.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         not_before: Option<Timestamp>,
+    },
+    /// An account asked for a copy of all that it owns.
+    #[serde(rename = "user.export-requested")]
+    UserExportRequested {
+        /// The account.
+        user_id: UserId,
+        /// The copy.
+        export_id: ExportId,
+    },
+    /// A copy of all that an account owns is there.
+    #[serde(rename = "user.export-ready")]
+    UserExportReady {
+        /// The account.
+        user_id: UserId,
+        /// The copy.
+        export_id: ExportId,
     },
     /// Somebody asked to show that an e-mail address is theirs. There may be no such account.
     #[serde(rename = "user.email-verification-requested")]
@@ -252,12 +268,14 @@ pub enum Consumer {
     EraseUser,
     /// Tells webhooks of events.
     DeliverWebhook,
+    /// Makes copies of all that accounts own.
+    ExportUser,
 }
 
 impl Consumer {
     /// Every consumer.
-    pub const ALL: [Self; 6] =
-        [Self::ModerateComment, Self::FanOutPost, Self::SendEmail, Self::TallyEngagement, Self::EraseUser, Self::DeliverWebhook];
+    pub const ALL: [Self; 7] =
+        [Self::ModerateComment, Self::FanOutPost, Self::SendEmail, Self::TallyEngagement, Self::EraseUser, Self::DeliverWebhook, Self::ExportUser];
 
     /// Name of the function that consumes; its queue's URL is in the environment variable `MODERATE_COMMENT_QUEUE_URL`.
     pub fn name(self) -> &'static str {
@@ -268,6 +286,7 @@ impl Consumer {
             Self::TallyEngagement => "tally-engagement",
             Self::EraseUser => "erase-user",
             Self::DeliverWebhook => "deliver-webhook",
+            Self::ExportUser => "export-user",
         }
     }
 }
@@ -295,9 +314,11 @@ impl EventData {
             | Self::ApiTokenCreated { .. }
             | Self::IdentityLinked { .. }
             | Self::UserFollowed { .. }
+            | Self::UserExportReady { .. }
             | Self::WebhookPaused { .. } => &[Consumer::SendEmail],
             Self::PostEngagementChanged { .. } => &[Consumer::TallyEngagement],
             Self::UserErasureRequested { .. } | Self::UserErasureContinued { .. } => &[Consumer::EraseUser],
+            Self::UserExportRequested { .. } => &[Consumer::ExportUser],
             Self::PostDrafted { .. } | Self::PostScheduled { .. } => &[],
             Self::PostUpdated { .. }
             | Self::PostArchived { .. }

@@ -85,6 +85,8 @@ ids! {
     WebhookId,
     /// Names a delivery to a webhook; those of later events sort later.
     DeliveryId,
+    /// Names an export of what an account owns.
+    ExportId,
 }
 
 impl UserId {

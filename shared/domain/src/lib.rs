@@ -12,6 +12,7 @@ pub mod details;
 pub mod device;
 pub mod error;
 pub mod event;
+pub mod export;
 pub mod follow;
 pub mod id;
 pub mod identity;

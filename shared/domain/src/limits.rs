@@ -128,5 +128,13 @@ pub const WEBHOOK_REPLY_BYTES: usize = 1_024;
 pub const WEBHOOK_FAILURES: u32 = 5;
 /// Seconds without a success after which a webhook that fails is paused.
 pub const WEBHOOK_PAUSE_SECONDS: i64 = 24 * 60 * 60;
+/// Seconds from one export of an account to the next.
+pub const EXPORT_INTERVAL_SECONDS: i64 = 24 * 60 * 60;
+/// Seconds after which an export is over. The bucket removes its document no sooner than that (`LifecycleConfiguration` in template.yaml).
+pub const EXPORT_SECONDS: i64 = 3 * 24 * 60 * 60;
+/// Seconds that a link to an export is good.
+pub const EXPORT_LINK_SECONDS: i64 = 5 * 60;
+/// Bytes of an export, compressed.
+pub const EXPORT_BYTES: usize = 100 * 1024 * 1024;
 /// Seconds that a delivery is kept.
 pub const WEBHOOK_DELIVERY_SECONDS: i64 = 30 * 24 * 60 * 60;

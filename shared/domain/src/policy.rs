@@ -239,6 +239,8 @@ pub enum Action {
     ManageIdentities,
     /// Say what one wants to be mailed about.
     ManageNotifications,
+    /// Get a copy of all that an account owns.
+    ExportUser,
     /// Read who did what.
     ReadAudit,
     /// Make webhooks, change them and see what they were told.
@@ -267,6 +269,7 @@ impl Action {
             | Self::ManageSecondFactor
             | Self::ManageIdentities
             | Self::ManageNotifications
+            | Self::ExportUser
             | Self::ManageWebhooks => None,
         }
     }
@@ -283,7 +286,8 @@ impl Action {
             | Self::RevokeTokens
             | Self::ManageSecondFactor
             | Self::ManageIdentities
-            | Self::ManageNotifications => true,
+            | Self::ManageNotifications
+            | Self::ExportUser => true,
             Self::ListUsers
             | Self::SwitchUser
             | Self::AssignRoles
@@ -351,6 +355,8 @@ fn has_role(id: UserId, roles: &Roles, action: Action, owner: Option<UserId>) ->
         Action::React => has(Role::Reader),
         Action::Follow | Action::ReadFeed => own && has(Role::Reader),
         Action::ManageSessions | Action::ManageTokens | Action::ManageSecondFactor | Action::ManageIdentities | Action::ManageNotifications => own,
+        // Not for admins: they have no business in drafts and sessions of others.
+        Action::ExportUser => own,
         Action::ReadAudit | Action::ManageWebhooks => has(Role::Admin),
     }
 }

@@ -117,6 +117,8 @@ impl EventType {
             EventData::UserRegistered { .. } => Some(Self::UserRegistered),
             EventData::UserErasureRequested { .. }
             | EventData::UserErasureContinued { .. }
+            | EventData::UserExportRequested { .. }
+            | EventData::UserExportReady { .. }
             | EventData::EmailVerificationRequested { .. }
             | EventData::PasswordResetRequested { .. }
             | EventData::PasswordChanged { .. }

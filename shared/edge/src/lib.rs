@@ -30,7 +30,7 @@ pub use cookie::{SignInCookie, WithSignIn, WithoutSignIn};
 pub use params::{FollowerId, Id, Query};
 pub use precondition::{IfMatch, IfNoneExists};
 pub use problem::{Problem, Result};
-pub use reply::{Accepted, Created, Elsewhere, Entity, Issued, List, Moved, Once, Selected, Shown};
+pub use reply::{Accepted, AcceptedAt, Created, Elsewhere, Entity, Issued, List, Moved, Once, Selected, Shown};
 
 /// A route and what it wants ready before its first request.
 pub struct Route {

@@ -14,7 +14,7 @@ use quire_app::{
 };
 use quire_domain::{
     error::Kind,
-    id::{ApiTokenId, CommentId, DeliveryId, InvalidId, PostId, SessionId, UserId, WebhookId},
+    id::{ApiTokenId, CommentId, DeliveryId, ExportId, InvalidId, PostId, SessionId, UserId, WebhookId},
     identity::ProviderName,
     post::PostName,
     reaction,
@@ -75,6 +75,11 @@ impl PathId for WebhookId {
 impl PathId for DeliveryId {
     const NAME: &'static str = "deliveryId";
     const KIND: Kind = Kind::Delivery;
+}
+
+impl PathId for ExportId {
+    const NAME: &'static str = "exportId";
+    const KIND: Kind = Kind::Export;
 }
 
 impl PathId for ProviderName {

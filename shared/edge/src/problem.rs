@@ -192,6 +192,11 @@ impl From<Error> for Problem {
             Error::NotFound(Kind::SecondFactor) => Self::new(StatusCode::NOT_FOUND, "second-factor-not-found", "There is no such second factor"),
             Error::NotFound(Kind::Webhook) => Self::new(StatusCode::NOT_FOUND, "webhook-not-found", "There is no such webhook"),
             Error::NotFound(Kind::Delivery) => Self::new(StatusCode::NOT_FOUND, "delivery-not-found", "There is no such delivery"),
+            Error::NotFound(Kind::Export) => Self::new(StatusCode::NOT_FOUND, "export-not-found", "There is no such export, or none any more"),
+            Error::TooManyExports { seconds } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-exports", "The account was exported a short time ago")
+                    .with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
+            }
             Error::TooManyWebhooks => Self::new(StatusCode::CONFLICT, "too-many-webhooks", "There are as many webhooks as there may be"),
             Error::TooManyApiTokens => Self::new(StatusCode::CONFLICT, "too-many-api-tokens", "The account has as many API tokens as it may"),
             Error::SecondFactorEnabled => Self::new(StatusCode::CONFLICT, "second-factor-enabled", "The second factor is on already"),

@@ -102,6 +102,30 @@ impl<T: Wire + Serialize> IntoResponse for Accepted<T> {
     }
 }
 
+/// 202 with what is to be done, and the address that tells how far it is.
+#[derive(Debug)]
+pub struct AcceptedAt<T> {
+    path: String,
+    view: T,
+}
+
+impl<T> AcceptedAt<T> {
+    /// At `path`.
+    pub fn new(path: String, view: T) -> Self {
+        Self { path, view }
+    }
+}
+
+impl<T: Wire + Serialize> IntoResponse for AcceptedAt<T> {
+    fn into_response(self) -> Response {
+        let mut response = Document::reply(StatusCode::ACCEPTED, &self.view);
+        if let Ok(path) = HeaderValue::from_str(&self.path) {
+            response.headers_mut().insert(header::LOCATION, path);
+        }
+        response
+    }
+}
+
 /// 200 with some members of an entity, and a tag that no other selection has.
 #[derive(Debug)]
 pub struct Selected<T>(pub T, pub Selection);

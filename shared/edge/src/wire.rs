@@ -5,6 +5,7 @@ use quire_app::{
     api_tokens::{ApiTokenView, IssuedApiTokenView, NewApiToken},
     audit::AuditEventView,
     comments::{CommentReplacement, CommentStatusReplacement, CommentView, NewComment},
+    exports::ExportView,
     follows::FollowView,
     identities::{IdentityView, NewIdentity, SignInView},
     notifications::{NotificationPreferencesReplacement, NotificationPreferencesView},
@@ -109,6 +110,7 @@ wire! {
     WebhookSecretView => "webhookSecret", v1::WebhookSecret;
     DeliveryView => "webhookDelivery", v1::WebhookDelivery;
     PageView<DeliveryView> => "page", v1::WebhookDeliveryPage;
+    ExportView => "export", v1::Export;
     ProblemView<'_> => "problem", v1::Problem;
 }
 

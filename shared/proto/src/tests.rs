@@ -70,7 +70,7 @@ fn cases() -> Vec<Case> {
     let audit_event = json!({
         "auditEventId": "e1", "type": "session.created", "occurredAt": TIME, "actorId": "u1", "subjectId": "u2", "correlationId": "r1",
         "sessionId": "s1", "method": "password", "reason": "wrong-code", "roles": ["reader", "admin"], "isActive": false, "provider": "google",
-        "tokenId": "t1", "scopes": ["posts:read"], "postId": "p1", "commentId": "c1", "status": "held",
+        "tokenId": "t1", "scopes": ["posts:read"], "postId": "p1", "commentId": "c1", "status": "held", "exportId": "x1", "webhookId": "w1",
     });
     let wrong = json!({"pointer": "/title", "detail": "is required"});
     vec![
@@ -144,6 +144,10 @@ fn cases() -> Vec<Case> {
         case::<RecoveryCodes>(json!({"recoveryCodes": ["00000-11111-22222-33333", "44444-55555-66666-77777"]})),
         case::<SecondFactor>(json!({"isEnabled": true, "enabledAt": TIME, "recoveryCodesLeft": 9})),
         case::<SecondFactorRemoval>(json!({"password": "correct horse", "code": "123456"})),
+        case::<Export>(json!({
+            "exportId": "x1", "status": "ready", "requestedAt": TIME, "readyAt": LATER, "expiresAt": LATER, "size": 18_231, "url": "https://example.org/x",
+            "urlExpiresAt": LATER,
+        })),
         case::<AuditEvent>(audit_event.clone()),
         page::<AuditEventPage>(audit_event),
         case::<Problem>(json!({

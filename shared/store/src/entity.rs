@@ -10,6 +10,7 @@ use quire_domain::{
     audit::{AuditData, AuditEvent},
     comment::Comment,
     cursor::{Followed, Published},
+    export::Export,
     follow::{self, FeedEntry, Follow, Pulled},
     id::{CommentId, PostId, UserId},
     identity::{Identities, SignIn},
@@ -194,6 +195,20 @@ impl Entity for Session {
 
     fn expires(&self) -> Option<Timestamp> {
         Some(self.expires)
+    }
+}
+
+impl Entity for Export {
+    fn key(&self) -> Key {
+        Key::export(self.user_id)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn expires(&self) -> Option<Timestamp> {
+        Some(Export::expires(self))
     }
 }
 

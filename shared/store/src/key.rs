@@ -125,6 +125,11 @@ impl Key {
         Self::new(format!("ERASURES#{:04}", at.year()), format!("{at}#{user}"))
     }
 
+    /// The newest export of what an account owns.
+    pub fn export(user: UserId) -> Self {
+        Self::new(format!("USER#{user}"), "EXPORT")
+    }
+
     /// The identities of an account.
     pub fn identities(user: UserId) -> Self {
         Self::new(format!("USER#{user}"), "IDENTITIES")

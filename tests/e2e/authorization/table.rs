@@ -53,6 +53,8 @@ rotate-webhook-secret   webhook    |  401 |   403     403      403    403    201
 ping-webhook            webhook    |  401 |   403     403      403    403    202   |   403     403      403    403    202
 list-webhook-deliveries webhook    |  401 |   403     403      403    403    200   |   403     403      403    403    200
 repeat-webhook-delivery webhook    |  401 |   403     403      403    403    202   |   403     403      403    403    202
+create-export           -          |  401 |   202     202      202    202    202   |   403     403      403    403    403
+get-export              export     |  401 |   200     200      200    200    200   |   403     403      403    403    403
 list-audit-events       -          |  401 |   403     403      403    403    200   |   403     403      403    403    200
 begin-sign-in           -          |  404 |   404     404      404    404    404   |   404     404      404    404    404
 finish-sign-in          -          |  422 |   422     422      422    422    422   |   422     422      422    422    422

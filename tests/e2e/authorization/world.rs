@@ -82,6 +82,8 @@ impl World {
                     | "create-second-factor"
                     | "confirm-second-factor"
                     | "remove-second-factor"
+                    | "create-export"
+                    | "get-export"
             );
         let caller = match role {
             Some(_) if is_own && changes_account => Some(new(role).await),
@@ -150,6 +152,11 @@ impl World {
                 let path = format!("/api/v1/users/{}/tokens", author.id);
                 let made = quire.post_as(author, &path, &json!({"name": "T", "scopes": ["posts:read"]})).await.expect(201);
                 vec![("{userId}", author.id.clone()), ("{tokenId}", text(&made["tokenId"])), ("<token>", text(&made["token"]))]
+            }
+            "export" => {
+                let path = format!("/api/v1/users/{}/exports", author.id);
+                let export = send(quire.request(Method::POST, &path).bearer_auth(&author.token)).await.expect(202);
+                vec![("{userId}", author.id.clone()), ("{exportId}", text(&export["exportId"]))]
             }
             "webhook" => self.webhook.clone(),
             "doomed" => made_webhook(quire, &self.root).await,

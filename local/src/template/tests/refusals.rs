@@ -51,6 +51,47 @@ fn unknown_sections_types_and_properties_are_refused() {
 }
 
 #[test]
+fn buckets_and_their_policies_are_understood_or_refused() {
+    let bucket = |rule: &str| {
+        let rules = format!("      LifecycleConfiguration:\n        Rules:\n          - {rule}\n");
+        format!("  Files:\n    Type: AWS::S3::Bucket\n    Properties:\n{rules}  Dead:\n")
+    };
+    let policy = |bucket: &str, effect: &str, condition: &str| {
+        let statement = format!("{{Effect: {effect}, Principal: \"*\", Action: s3:*, Resource: \"*\", Condition: {condition}}}");
+        let document = format!("{{Version: \"2012-10-17\", Statement: [{statement}]}}");
+        let policy =
+            format!("  Policy:\n    Type: AWS::S3::BucketPolicy\n    Properties:\n      Bucket: {bucket}\n      PolicyDocument: {document}\n");
+        format!("  Files:\n    Type: AWS::S3::Bucket\n{policy}  Dead:\n")
+    };
+    let tls = "{Bool: {aws:SecureTransport: \"false\"}}";
+    let rule = "{Status: Enabled, Prefix: a/, ExpirationInDays: 3}";
+    let stack = super::read(&small_with("  Dead:\n", &bucket(rule)));
+    let files = &stack.buckets["Files"];
+    assert_eq!((files.name.as_str(), files.arn.as_str()), ("quire-files", "arn:aws:s3:::quire-files"));
+    assert_eq!(files.expirations, [crate::stack::Expiration { prefix: "a/".to_owned(), days: 3 }]);
+    let disabled = small_with("  Dead:\n", &bucket(&rule.replace("Enabled", "Disabled")));
+    assert_eq!(super::read(&disabled).buckets["Files"].expirations, []);
+    super::read(&small_with("  Dead:\n", &policy("!Ref Files", "Deny", tls)));
+
+    let (rules, policies) = ("Resources.Files.Properties.LifecycleConfiguration.Rules[0]", "Resources.Policy.Properties");
+    let statement = format!("{policies}.PolicyDocument.Statement[0]");
+    let range = "must be a whole number from 1 to 36500";
+    check(&[
+        ("  Dead:\n", &bucket("{Status: Enabled, Transitions: []}"), "Transitions", &format!("{rules}.Transitions: unknown property")),
+        ("  Dead:\n", &bucket("{Status: Enabled, ExpirationInDays: 0}"), "ExpirationIn", &format!("{rules}.ExpirationInDays: {range}")),
+        (
+            "  Dead:\n",
+            &bucket(rule).replace("    Properties:\n", "    Properties:\n      AccessControl: PublicRead\n"),
+            "AccessControl",
+            "Resources.Files.Properties.AccessControl: unknown property",
+        ),
+        ("  Dead:\n", &policy("!Ref Files", "Allow", tls), "PolicyDocument", &format!("{statement}.Effect: `Allow` must be Deny")),
+        ("  Dead:\n", &policy("other", "Deny", tls), "Bucket: other", &format!("{policies}.Bucket: is not a bucket of this template")),
+        ("  Dead:\n", &policy("!Ref Files", "Deny", "{Null: {}}"), "PolicyDocument", &format!("{statement}.Condition.Null: unknown property")),
+    ]);
+}
+
+#[test]
 fn a_function_must_say_how_it_is_built_and_stay_within_the_limits_of_lambda() {
     let metadata = "    Metadata:\n      BuildMethod: rust-cargolambda\n      BuildProperties:\n        Binary: worker\n";
     let worker = "Resources.Worker";

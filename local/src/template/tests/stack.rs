@@ -105,6 +105,7 @@ fn the_relay_reads_the_stream_and_may_send_to_its_failure_queue() {
             "quire-TallyEngagementQueue",
             "quire-EraseUserQueue",
             "quire-DeliverWebhookQueue",
+            "quire-ExportUserQueue",
         ]),
         send_to(&["quire-RelayOutboxFailures"]),
     ];
@@ -149,11 +150,19 @@ fn the_table_of_the_project_becomes_a_create_table_request() {
 fn dead_letter_queues_come_before_the_queues_that_name_them() {
     let stack = project();
     let names: Vec<&str> = stack.queues.iter().map(|queue| queue.logical_id.as_str()).collect();
-    let queues = ["ModerateCommentQueue", "FanOutPostQueue", "SendEmailQueue", "TallyEngagementQueue", "EraseUserQueue", "DeliverWebhookQueue"];
+    let queues = [
+        "ModerateCommentQueue",
+        "FanOutPostQueue",
+        "SendEmailQueue",
+        "TallyEngagementQueue",
+        "EraseUserQueue",
+        "DeliverWebhookQueue",
+        "ExportUserQueue",
+    ];
     let dead_letters = queues.map(|queue| queue.replace("Queue", "DeadLetters"));
     let expected = [&dead_letters.each_ref().map(String::as_str)[..], &["RelayOutboxFailures"], &queues].concat();
     assert_eq!(names, expected);
-    let queue = &stack.queues[7];
+    let queue = &stack.queues[8];
     let attributes = [
         ("MessageRetentionPeriod", "345600"),
         ("RedrivePolicy", r#"{"deadLetterTargetArn":"arn:aws:sqs:eu-west-1:000000000000:quire-ModerateCommentDeadLetters","maxReceiveCount":5}"#),

@@ -32,6 +32,7 @@ pub(super) enum Notice {
     ApiTokenCreated,
     IdentityLinked { provider: String },
     WebhookPaused { id: WebhookId, reason: PauseReason },
+    ExportReady,
 }
 
 /// What an account may want to be told.
@@ -133,6 +134,10 @@ impl Notice {
             Self::WebhookPaused { id, reason: PauseReason::Failing } => {
                 ("A webhook was paused", format!("Your webhook {id} was paused, because its endpoint has failed for a day."))
             }
+            Self::ExportReady => (
+                "Your export is ready",
+                "The copy of all that your account owns, which was asked for, is ready, and can be fetched with your account for some days.".to_owned(),
+            ),
             Self::IdentityLinked { provider } => ("A way to sign in was added", format!("Your account at {provider} signs in to this account now.")),
         };
         let last = match self {

@@ -50,7 +50,7 @@ pub struct SessionSummaryView {
 }
 
 impl SessionSummaryView {
-    fn of(session: Session, current: Option<SessionId>) -> Self {
+    pub(crate) fn of(session: Session, current: Option<SessionId>) -> Self {
         let Session { id, user_id: _, created_at, last_used_at, ends, expires, device, refresh: _, version: _ } = session;
         let is_current = current == Some(id);
         Self { session_id: id, device, is_current, created_at, last_used_at, refresh_expires_at: expires, expires_at: ends }

@@ -48,6 +48,7 @@ texts! {
     SessionId => "uuid";
     UserId => "uuid";
     WebhookId => "uuid";
+    ExportId => "uuid";
     DeliveryId => "uuid";
     Timestamp => "date-time";
 }
@@ -110,6 +111,8 @@ fn examples() -> Vec<EventData> {
         EventData::UserRegistered { user_id },
         EventData::UserErasureRequested { user_id },
         EventData::UserErasureContinued { user_id, not_before: None },
+        EventData::UserExportRequested { user_id, export_id: id(10).parse().unwrap() },
+        EventData::UserExportReady { user_id, export_id: id(10).parse().unwrap() },
         EventData::EmailVerificationRequested { email_hash: email_hash.clone() },
         EventData::PasswordResetRequested { email_hash },
         EventData::PasswordChanged { user_id },
