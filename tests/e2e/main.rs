@@ -25,6 +25,7 @@ mod pages;
 mod passwords;
 mod posts;
 mod quotas;
+mod rpc;
 mod second_factor;
 mod sessions;
 mod story;
