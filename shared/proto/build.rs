@@ -10,7 +10,9 @@ use std::{
 
 fn main() -> Result<(), Box<dyn Error>> {
     let sources = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
+    let google = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../third_party/proto");
     println!("cargo::rerun-if-changed={}", sources.display());
+    println!("cargo::rerun-if-changed={}", google.display());
     let mut files = Vec::new();
     for entry in fs::read_dir(sources.join("quire/v1"))? {
         let name = entry?.file_name().into_string().map_err(|_| "a file's name is not UTF-8")?;
@@ -18,10 +20,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             files.push(format!("quire/v1/{name}"));
         }
     }
+    files.push("google/rpc/error_details.proto".to_owned());
     files.sort();
 
     // The source info holds the comments, which become documentation.
-    let mut compiler = protox::Compiler::new([&sources])?;
+    let mut compiler = protox::Compiler::new([&sources, &google])?;
     compiler.include_source_info(true).include_imports(true).open_files(&files)?;
     let descriptors = Path::new(&env::var("OUT_DIR")?).join("descriptors.binpb");
     fs::write(&descriptors, compiler.encode_file_descriptor_set())?;

@@ -1,5 +1,6 @@
 //! Who may do what: each operation of the contract by nobody in particular and by each role alone, to its own and to somebody else's.
 
+mod rpc;
 mod table;
 mod world;
 
@@ -45,32 +46,63 @@ fn the_table_has_every_operation_of_the_contract_and_no_other() {
 async fn every_operation_is_for_those_whom_the_table_names_and_tells_the_quota_where_it_writes() {
     let world = World::start().await;
     let operations = operations();
-    let rows = stream::iter(table::rows()).map(|row| wrong(&world, &operations[row.operation], row));
+    let rows = stream::iter(table::rows()).map(|row| wrong(&world, &operations[row.operation], row, Protocol::Rest));
     let wrong: Vec<_> = rows.buffer_unordered(TOGETHER).collect().await;
     let wrong = wrong.concat();
     assert!(wrong.is_empty(), "{} replies are not as the table says:\n{}", wrong.len(), wrong.join("\n"));
     world.stop().await;
 }
 
+#[tokio::test]
+async fn every_method_of_rpc_is_for_those_whom_the_table_of_its_operation_names() {
+    let world = World::start().await;
+    let operations = operations();
+    let rows = table::rows().into_iter().filter(|row| rpc::has(row.operation));
+    let rows = stream::iter(rows).map(|row| wrong(&world, &operations[row.operation], row, Protocol::Rpc));
+    let wrong: Vec<_> = rows.buffer_unordered(TOGETHER).collect().await;
+    let wrong = wrong.concat();
+    assert!(wrong.is_empty(), "{} replies are not as the table says:\n{}", wrong.len(), wrong.join("\n"));
+    world.stop().await;
+}
+
+/// How an operation is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    Rest,
+    Rpc,
+}
+
 /// What is wrong with the replies to one row, each as a line.
-async fn wrong(world: &World, operation: &(Method, String), row: Row) -> Vec<String> {
-    let mut wrong = try_one(world, operation, &row, None, false, row.anonymous).await;
+async fn wrong(world: &World, operation: &(Method, String), row: Row, protocol: Protocol) -> Vec<String> {
+    let mut wrong = try_one(world, operation, &row, None, false, (row.anonymous, protocol)).await;
     for (is_own, statuses) in [(true, row.own), (false, row.others)] {
         for (role, status) in ROLES.into_iter().zip(statuses) {
-            wrong.extend(try_one(world, operation, &row, Some(role), is_own, status).await);
+            wrong.extend(try_one(world, operation, &row, Some(role), is_own, (status, protocol)).await);
         }
     }
     wrong
 }
 
-async fn try_one(world: &World, (method, path): &(Method, String), row: &Row, role: Option<&'static str>, is_own: bool, status: u16) -> Vec<String> {
+async fn try_one(
+    world: &World,
+    (method, template): &(Method, String),
+    row: &Row,
+    role: Option<&'static str>,
+    is_own: bool,
+    (status, protocol): (u16, Protocol),
+) -> Vec<String> {
     let changes = !method.is_safe() && status < 300;
     let (caller, owner) = world.people(row, role, is_own, changes).await;
-    let (path, thing) = world.address(row, path, &owner, changes).await;
+    let (path, thing) = world.address(row, template, &owner, changes).await;
     let body = world.body(row, &owner, &thing);
-    let request = world.quire.request(method.clone(), &path);
-    let request = if let Some(Member { person, .. }) = &caller { request.bearer_auth(&person.token) } else { request };
-    let reply = send(if let Some(body) = &body { request.json(body) } else { request }).await;
+    let (reply, status) = match protocol {
+        Protocol::Rest => {
+            let request = world.quire.request(method.clone(), &path);
+            let request = if let Some(Member { person, .. }) = &caller { request.bearer_auth(&person.token) } else { request };
+            (send(if let Some(body) = &body { request.json(body) } else { request }).await, status)
+        }
+        Protocol::Rpc => (rpc::call(world, row.operation, (template, &path), body, caller.as_ref()).await, rpc::status(status)),
+    };
     let what = format!("{} of {} ({}) by {}", row.operation, if is_own { "its own" } else { "another's" }, row.about, role.unwrap_or("nobody"));
     let mut wrong = Vec::new();
     if reply.status != status {

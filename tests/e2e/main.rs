@@ -26,6 +26,7 @@ mod pages;
 mod passwords;
 mod posts;
 mod quotas;
+mod rpc;
 mod second_factor;
 mod sessions;
 mod story;

@@ -211,6 +211,11 @@ impl Quire {
         self.http.request(method, format!("{}{path}", self.cloud.url()))
     }
 
+    /// The address of a path, for clients of their own.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.cloud.url())
+    }
+
     /// GET as nobody in particular.
     pub async fn get(&self, path: &str) -> Reply {
         send(self.request(Method::GET, path)).await

@@ -38,6 +38,31 @@ impl<S: Sync> FromRequestParts<S> for Origin {
     }
 }
 
+/// Whom a call is for, where one route has calls for several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// As [`Public`].
+    Public,
+    /// As [`Anyone`].
+    Anyone,
+    /// As [`SignedIn`].
+    SignedIn,
+}
+
+impl Audience {
+    /// The call, if it is by one of them. What counts as a write is what the method of `parts` says.
+    ///
+    /// # Errors
+    /// Those of the extractors.
+    pub async fn call(self, parts: &mut Parts) -> Result<Call, Problem> {
+        match self {
+            Self::Public => Public::from_request_parts(parts, &()).await.map(|Public(call)| call),
+            Self::Anyone => Anyone::from_request_parts(parts, &()).await.map(|Anyone(call)| call),
+            Self::SignedIn => SignedIn::from_request_parts(parts, &()).await.map(|SignedIn(call)| call),
+        }
+    }
+}
+
 impl<S: Sync> FromRequestParts<S> for Public {
     type Rejection = Problem;
 

@@ -85,7 +85,7 @@ pub(crate) fn xml(element: &str, value: &Value) -> Result<Vec<u8>, Error> {
 }
 
 /// Leaves the selected members in a view, or in each item of a page.
-fn select(view: &mut Value, selection: &Selection) {
+pub fn select(view: &mut Value, selection: &Selection) {
     let (Some(members), Value::Object(view)) = (selection.members(), view) else { return };
     match view.get_mut("items") {
         Some(Value::Array(items)) => items.iter_mut().for_each(|item| select(item, selection)),
@@ -178,23 +178,19 @@ impl Wanted {
             headers.insert(header::ETAG, tag);
         }
         if is_read && !headers.contains_key(header::CACHE_CONTROL) {
-            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(self.caching()));
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching(&self.headers)));
         }
         *response.body_mut() = Body::from(body);
     }
+}
 
-    /// What nobody in particular sees may be kept by caches between; what an account sees is checked each time, so that it sees its own
-    /// writes at once.
-    fn caching(&self) -> &'static str {
-        if self.headers.contains_key(header::AUTHORIZATION) {
-            "private, no-cache"
-        } else {
-            "public, max-age=0, s-maxage=30, stale-while-revalidate=60"
-        }
-    }
+/// What nobody in particular sees may be kept by caches between; what an account sees is checked each time, so that it sees its own
+/// writes at once.
+pub fn caching(request: &HeaderMap) -> &'static str {
+    if request.contains_key(header::AUTHORIZATION) { "private, no-cache" } else { "public, max-age=0, s-maxage=30, stale-while-revalidate=60" }
 }
 
 /// The tag of a document without versions: the same bytes have the same tag.
-fn weak_tag(body: &[u8]) -> String {
+pub fn weak_tag(body: &[u8]) -> String {
     format!("W/\"{}\"", hex::encode(&Sha256::digest(body)[..12]))
 }

@@ -15,18 +15,25 @@ mod quota;
 pub mod reply;
 pub mod wire;
 
-use std::process::ExitCode;
+use std::{pin::Pin, process::ExitCode};
 
-use axum::{Extension, Router, http::Method};
-use lambda_http::{Request, tower::util::MapRequest};
+use axum::{
+    Extension, Router,
+    http::{Method, header},
+};
+use lambda_http::{
+    Body as LambdaBody, IntoResponse, Request,
+    tower::util::{MapRequest, MapResponse},
+};
 use quire_app::{rates::Rates, tokens::Tokens};
 use quire_aws::{BoxError, Setup};
 
 use layer::Negotiation;
 
 pub use body::{Body, Patch};
-pub use call::{Anyone, Origin, Public, SignedIn};
+pub use call::{Anyone, Audience, Origin, Public, SignedIn};
 pub use cookie::{SignInCookie, WithSignIn, WithoutSignIn};
+pub use document::{caching, select, weak_tag};
 pub use params::{FollowerId, Id, Query};
 pub use precondition::{IfMatch, IfNoneExists};
 pub use problem::{Problem, Result};
@@ -49,6 +56,11 @@ impl Route {
     /// A route for everybody whose replies have a form of their own, whatever the client accepts.
     pub fn fixed(router: Router) -> Self {
         Self { router, tokens: None, rates: None, negotiation: Negotiation::Fixed }
+    }
+
+    /// A route that reads tokens, and whose replies have forms of their own, whatever the client accepts.
+    pub fn fixed_with_tokens(router: Router, tokens: Tokens) -> Self {
+        Self { router, tokens: Some(tokens), rates: None, negotiation: Negotiation::Fixed }
     }
 
     /// A route that reads tokens: its keys are fetched, and the connection to the table opened, while the function starts.
@@ -74,7 +86,8 @@ pub fn run(start: fn(&Setup) -> Result<Route, BoxError>) -> ExitCode {
         if let Some(rates) = rates {
             router = router.layer(Extension(rates));
         }
-        lambda_http::run(MapRequest::new(layer::around(router, negotiation), |request| as_get(path::restore(request)))).await
+        let router = MapResponse::new(layer::around(router, negotiation), Out);
+        lambda_http::run(MapRequest::new(router, |request| as_get(path::restore(request)))).await
     })
 }
 
@@ -85,4 +98,22 @@ fn as_get(mut request: Request) -> Request {
         *request.method_mut() = Method::GET;
     }
     request
+}
+
+/// A response on its way out. What `lambda_http` takes for text by its `+json` is binary in gRPC-Web: lengths and flags stand before the JSON.
+struct Out(axum::response::Response);
+
+impl IntoResponse for Out {
+    fn into_response(self) -> Pin<Box<dyn Future<Output = axum::http::Response<LambdaBody>> + Send>> {
+        let is_binary = self.0.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes() == b"application/grpc-web+json");
+        if !is_binary {
+            return self.0.into_response();
+        }
+        Box::pin(async move {
+            let (parts, body) = self.0.into_parts();
+            // The body is in memory: it cannot fail.
+            let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+            axum::http::Response::from_parts(parts, LambdaBody::Binary(bytes.into()))
+        })
+    }
 }

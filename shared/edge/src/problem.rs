@@ -81,7 +81,8 @@ impl Problem {
             .with_header(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER))
     }
 
-    pub(crate) fn malformed(detail: impl Into<String>) -> Self {
+    /// The request cannot be read.
+    pub fn malformed(detail: impl Into<String>) -> Self {
         Self { detail: Some(detail.into()), ..Self::new(StatusCode::BAD_REQUEST, "malformed", "The request cannot be read") }
     }
 
@@ -123,6 +124,27 @@ impl Problem {
     /// Seconds after which to try again.
     pub fn retry_after(&self) -> Option<u64> {
         self.headers.get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()
+    }
+
+    /// The stable name of the failure: the end of its type.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What its response says in headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The document.
+    pub fn view(&self) -> ProblemView<'_> {
+        ProblemView {
+            kind: self.kind(),
+            title: self.title,
+            status: self.status.as_u16(),
+            detail: self.detail(),
+            errors: self.errors.iter().map(|error| FieldProblem { pointer: &error.pointer, detail: &error.message }).collect(),
+        }
     }
 
     /// The problem with a header of its own.
@@ -267,14 +289,7 @@ impl From<Error> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let view = ProblemView {
-            kind: self.kind(),
-            title: self.title,
-            status: self.status.as_u16(),
-            detail: self.detail(),
-            errors: self.errors.iter().map(|error| FieldProblem { pointer: &error.pointer, detail: &error.message }).collect(),
-        };
-        let mut response = Document::problem(self.status, &view);
+        let mut response = Document::problem(self.status, &self.view());
         response.headers_mut().extend(*self.headers);
         response
     }

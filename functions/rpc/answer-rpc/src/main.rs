@@ -1,0 +1,85 @@
+//! `POST /rpc/{service}/{method}`, `GET /rpc/{service}/{method}`: Connect and gRPC-Web.
+//!
+//! Reads and writes what the operation does that has the name of the method.
+
+mod ask;
+mod dispatch;
+mod failure;
+mod methods;
+mod transport;
+
+use std::{process::ExitCode, sync::Arc};
+
+use axum::{Router, routing::any};
+use quire_app::{
+    comments::Comments,
+    feeds::Feeds,
+    follows::Follows,
+    posts::Posts,
+    reactions::Reactions,
+    second_factor::SecondFactors,
+    sessions::{OwnSessions, Sessions, SignIn},
+    tags::Tags,
+    user_changes::UserChanges,
+    users::{Registrations, Users},
+};
+use quire_aws::{BoxError, Setup, kms::Kms};
+use quire_domain::id::UserId;
+use quire_edge::Route;
+
+use dispatch::Methods;
+
+/// The use cases behind the methods.
+struct App {
+    registrations: Registrations,
+    users: Users,
+    user_changes: UserChanges,
+    sign_in: SignIn,
+    sessions: Sessions,
+    own_sessions: OwnSessions,
+    posts: Posts,
+    comments: Comments,
+    reactions: Reactions,
+    follows: Follows,
+    feeds: Feeds,
+    tags: Tags,
+}
+
+impl App {
+    fn new(setup: &Setup) -> Result<Self, BoxError> {
+        let first_admin = match setup.environment.get("FIRST_ADMIN")? {
+            none if none.is_empty() => None,
+            id => Some(id.parse::<UserId>().map_err(|error| format!("FIRST_ADMIN {error}"))?),
+        };
+        let sessions = |first_admin| -> Result<Sessions, BoxError> {
+            let vault = Kms::new(&setup.aws, setup.environment.get("SIGNING_KEY_ID")?);
+            Ok(Sessions::new(setup.store()?, Arc::new(vault), setup.issuer()?, setup.session_rules(first_admin)?))
+        };
+        let secrets = Kms::new(&setup.aws, setup.environment.get("SECOND_FACTOR_KEY_ID")?);
+        let factors = SecondFactors::new(setup.store()?, Arc::new(secrets));
+        Ok(Self {
+            registrations: Registrations::new(setup.store()?, &setup.environment.get("NEW_ACCOUNT_ROLES")?)?,
+            users: Users::new(setup.store()?),
+            user_changes: UserChanges::new(setup.store()?),
+            sign_in: SignIn::new(sessions(first_admin)?, factors),
+            sessions: sessions(None)?,
+            own_sessions: OwnSessions::new(setup.store()?),
+            posts: Posts::new(setup.store()?),
+            comments: Comments::new(setup.store()?),
+            reactions: Reactions::new(setup.store()?),
+            follows: Follows::new(setup.store()?),
+            feeds: Feeds::new(setup.store()?),
+            tags: Tags::new(setup.store()?),
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    quire_edge::run(route)
+}
+
+fn route(setup: &Setup) -> Result<Route, BoxError> {
+    let service = transport::service(Methods::new(App::new(setup)?));
+    let router = Router::new().route("/rpc/{service}/{method}", any(transport::answer)).with_state(service);
+    Ok(Route::fixed_with_tokens(router, setup.tokens()?).with_rates(setup.rates()?))
+}
