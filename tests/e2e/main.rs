@@ -11,6 +11,7 @@ mod fan_out;
 mod fields;
 mod forge;
 mod forms;
+mod graphql;
 mod guide;
 mod health;
 mod hostile;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{format::Format, precondition::is_known, problem::Problem, wire::Wire};
+use crate::{format::Format, precondition::is_known, problem::Problem, reply::caching, wire::Wire};
 
 /// RFC 9457, appendix B.
 const PROBLEM_NAMESPACE: &str = "urn:ietf:rfc:7807";
@@ -178,19 +178,9 @@ impl Wanted {
             headers.insert(header::ETAG, tag);
         }
         if is_read && !headers.contains_key(header::CACHE_CONTROL) {
-            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(self.caching()));
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching(&self.headers)));
         }
         *response.body_mut() = Body::from(body);
-    }
-
-    /// What nobody in particular sees may be kept by caches between; what an account sees is checked each time, so that it sees its own
-    /// writes at once.
-    fn caching(&self) -> &'static str {
-        if self.headers.contains_key(header::AUTHORIZATION) {
-            "private, no-cache"
-        } else {
-            "public, max-age=0, s-maxage=30, stale-while-revalidate=60"
-        }
     }
 }
 
