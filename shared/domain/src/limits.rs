@@ -137,7 +137,7 @@ pub const GRAPHQL_TOKENS: usize = 2_000;
 /// Levels of a GraphQL document, its fragments included.
 pub const GRAPHQL_DEPTH: usize = 20;
 /// Fields of a GraphQL operation, each fragment's as often as it is spread.
-pub const GRAPHQL_FIELDS: usize = 500;
+pub const GRAPHQL_FIELDS: usize = 300;
 /// Aliases in a GraphQL document.
 pub const GRAPHQL_ALIASES: usize = 100;
 /// What the lists that a GraphQL request reads may cost together.
