@@ -1,5 +1,6 @@
 //! Who may do what: each operation of the contract by nobody in particular and by each role alone, to its own and to somebody else's.
 
+mod graphql;
 mod rpc;
 mod table;
 mod world;
@@ -63,6 +64,29 @@ async fn every_method_of_rpc_is_for_those_whom_the_table_of_its_operation_names(
     let wrong = wrong.concat();
     assert!(wrong.is_empty(), "{} replies are not as the table says:\n{}", wrong.len(), wrong.join("\n"));
     world.stop().await;
+}
+
+#[tokio::test]
+async fn every_field_of_graphql_is_for_those_whom_the_table_names() {
+    let world = World::start().await;
+    let operations = operations();
+    let rows = table::rows().into_iter().filter(|row| graphql::document(row.operation).is_some());
+    let rows = stream::iter(rows).map(|row| wrong_fields(&world, &operations[row.operation], row));
+    let wrong: Vec<_> = rows.buffer_unordered(TOGETHER).collect().await;
+    let wrong = wrong.concat();
+    assert!(wrong.is_empty(), "{} replies are not as the table says:\n{}", wrong.len(), wrong.join("\n"));
+    world.stop().await;
+}
+
+/// What is wrong with what GraphQL says to one row, each as a line.
+async fn wrong_fields(world: &World, operation: &(Method, String), row: Row) -> Vec<String> {
+    let mut wrong = graphql::try_one(world, operation, &row, None, false, row.anonymous).await;
+    for (is_own, statuses) in [(true, row.own), (false, row.others)] {
+        for (role, status) in ROLES.into_iter().zip(statuses) {
+            wrong.extend(graphql::try_one(world, operation, &row, Some(role), is_own, status).await);
+        }
+    }
+    wrong
 }
 
 /// How an operation is called.

@@ -12,6 +12,7 @@ mod fan_out;
 mod fields;
 mod forge;
 mod forms;
+mod graphql;
 mod guide;
 mod health;
 mod hostile;

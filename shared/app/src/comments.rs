@@ -1,6 +1,8 @@
 //! Comments.
 
-use futures::future::BoxFuture;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use futures::future::{BoxFuture, try_join, try_join_all};
 use quire_domain::{
     Error, Result, Timestamp,
     audit::AuditData,
@@ -217,6 +219,36 @@ impl Comments {
             let wanted = |comment: &Comment| status.is_none_or(|status| status == comment.status) && comment.is_seen_by(&call.principal);
             let (seen, next) = walk(&self.store, pages, |comment: &Comment| comment.id, wanted).await?;
             Ok(PageView::new(seen, next))
+        })
+    }
+
+    /// The first comments of posts that the principal may see, so many of each, oldest first: one batch for 100 posts and, at the same time,
+    /// one query for each list.
+    ///
+    /// # Errors
+    /// The table's.
+    pub fn first<'a>(
+        &'a self,
+        call: &'a Call,
+        lists: Vec<(PostId, usize)>,
+    ) -> BoxFuture<'a, Result<HashMap<(PostId, usize), PageView<CommentView>>>> {
+        Box::pin(async move {
+            let ids: BTreeSet<_> = lists.iter().map(|(id, _)| *id).collect();
+            let posts = async { Ok(self.store.find(ids.iter().copied().map(Key::post).collect()).await?) };
+            let pages = try_join_all(lists.iter().map(|(id, limit)| async {
+                let pages = PageRequest { limit: *limit, cursor: None }.pages::<CommentId>(Key::comments(*id), Order::Ascending)?;
+                let seen = |comment: &Comment| comment.is_seen_by(&call.principal);
+                walk(&self.store, pages, |comment: &Comment| comment.id, seen).await
+            }));
+            let (mut posts, pages) = try_join(posts, pages).await?;
+            let mut visible = HashSet::new();
+            for id in ids {
+                if posts.take::<Post>(&Key::post(id))?.is_some_and(|post| post.seen_by(&call.principal, call.now).is_ok()) {
+                    visible.insert(id);
+                }
+            }
+            let pages = lists.into_iter().zip(pages).filter(|((id, _), _)| visible.contains(id));
+            Ok(pages.map(|(list, (comments, next))| (list, PageView::new(comments, next))).collect())
         })
     }
 

@@ -33,6 +33,7 @@ pub mod outbox;
 pub mod page;
 mod password;
 pub mod passwords;
+pub mod persisted;
 pub mod ports;
 pub mod posts;
 pub mod publishing;

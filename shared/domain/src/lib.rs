@@ -22,6 +22,7 @@ pub mod network;
 pub mod notification;
 pub mod one_time;
 pub mod password_rules;
+pub mod persisted;
 pub mod policy;
 pub mod post;
 pub mod rate;

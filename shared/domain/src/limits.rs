@@ -138,3 +138,19 @@ pub const EXPORT_LINK_SECONDS: i64 = 5 * 60;
 pub const EXPORT_BYTES: usize = 100 * 1024 * 1024;
 /// Seconds that a delivery is kept.
 pub const WEBHOOK_DELIVERY_SECONDS: i64 = 30 * 24 * 60 * 60;
+/// Bytes in a GraphQL document.
+pub const GRAPHQL_BYTES: usize = 16 * 1024;
+/// Tokens in a GraphQL document.
+pub const GRAPHQL_TOKENS: usize = 2_000;
+/// Levels of a GraphQL document, its fragments included.
+pub const GRAPHQL_DEPTH: usize = 20;
+/// Fields of a GraphQL operation, each fragment's as often as it is spread.
+pub const GRAPHQL_FIELDS: usize = 300;
+/// Aliases in a GraphQL document.
+pub const GRAPHQL_ALIASES: usize = 100;
+/// What the lists that a GraphQL request reads may cost together.
+pub const GRAPHQL_COST: usize = 2_000;
+/// What a list costs in a GraphQL request besides its page size.
+pub const GRAPHQL_LIST_COST: usize = 10;
+/// Seconds that a persisted GraphQL document is kept: a month.
+pub const GRAPHQL_PERSISTED_SECONDS: i64 = 30 * 24 * 60 * 60;

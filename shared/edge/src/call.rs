@@ -20,6 +20,10 @@ pub struct Public(pub Call);
 #[derive(Debug, Clone)]
 pub struct Anyone(pub Call);
 
+/// A call by anybody, as [`Anyone`], that may write or not: whoever answers it counts its writes.
+#[derive(Debug, Clone)]
+pub struct Caller(pub Call);
+
 /// A call by a signed-in account.
 #[derive(Debug, Clone)]
 pub struct SignedIn(pub Call);
@@ -95,10 +99,31 @@ impl<S: Sync> FromRequestParts<S> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Anyone(call) = Anyone::from_request_parts(parts, state).await?;
-        match call.principal {
-            Principal::Anonymous => Err(Error::Unauthenticated(Credentials::Missing).into()),
-            Principal::User { .. } | Principal::System => Ok(Self(call)),
+        signed_in(&call)?;
+        Ok(Self(call))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let mut call = call(parts, Principal::Anonymous)?;
+        if let Some(Bearer { principal, session }) = bearer(parts, &call).await? {
+            (call.principal, call.session) = (principal, session);
         }
+        Ok(Self(call))
+    }
+}
+
+/// Whether the call is by an account.
+///
+/// # Errors
+/// 401.
+pub fn signed_in(call: &Call) -> Result<(), Problem> {
+    match call.principal {
+        Principal::Anonymous => Err(Error::Unauthenticated(Credentials::Missing).into()),
+        Principal::User { .. } | Principal::System => Ok(()),
     }
 }
 

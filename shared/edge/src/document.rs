@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{format::Format, precondition::is_known, problem::Problem, wire::Wire};
+use crate::{format::Format, precondition::is_known, problem::Problem, reply::caching, wire::Wire};
 
 /// RFC 9457, appendix B.
 const PROBLEM_NAMESPACE: &str = "urn:ietf:rfc:7807";
@@ -182,12 +182,6 @@ impl Wanted {
         }
         *response.body_mut() = Body::from(body);
     }
-}
-
-/// What nobody in particular sees may be kept by caches between; what an account sees is checked each time, so that it sees its own
-/// writes at once.
-pub fn caching(request: &HeaderMap) -> &'static str {
-    if request.contains_key(header::AUTHORIZATION) { "private, no-cache" } else { "public, max-age=0, s-maxage=30, stale-while-revalidate=60" }
 }
 
 /// The tag of a document without versions: the same bytes have the same tag.

@@ -34,12 +34,7 @@ impl Format {
 
     /// The form that `Accept` prefers (RFC 9110, section 12.5.1), or `None` if it refuses all.
     pub(crate) fn accepted(headers: &HeaderMap) -> Option<Self> {
-        let ranges: Vec<_> =
-            headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(',')).collect();
-        if ranges.iter().all(|range| range.trim().is_empty()) {
-            return Some(Self::Json);
-        }
-        let ranges: Vec<_> = ranges.into_iter().filter_map(Range::parse).collect();
+        let Some(ranges) = ranges(headers) else { return Some(Self::Json) };
         let quality = |format: &Self| {
             let (first, others) = format.media_types().split_first().unwrap_or((&"", &[]));
             let named = |name: &&str| ranges.iter().find(|range| range.media_type == **name).map_or(0, |range| range.quality);
@@ -74,8 +69,17 @@ pub(crate) fn media_type(headers: &HeaderMap) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
+/// The media ranges of `Accept`, unless nothing stands there.
+pub(crate) fn ranges(headers: &HeaderMap) -> Option<Vec<Range>> {
+    let ranges: Vec<_> = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(',')).collect();
+    if ranges.iter().all(|range| range.trim().is_empty()) {
+        return None;
+    }
+    Some(ranges.into_iter().filter_map(Range::parse).collect())
+}
+
 /// A media range of `Accept` and its quality in thousandths.
-struct Range {
+pub(crate) struct Range {
     media_type: String,
     quality: u16,
 }
@@ -103,7 +107,7 @@ impl Range {
 }
 
 /// The quality of a media type is that of the closest range.
-fn quality(ranges: &[Range], media_type: &str) -> u16 {
+pub(crate) fn quality(ranges: &[Range], media_type: &str) -> u16 {
     let closest = ranges.iter().filter(|range| range.closeness(media_type) > 0).max_by_key(|range| range.closeness(media_type));
     closest.map_or(0, |range| range.quality)
 }

@@ -1,6 +1,7 @@
 //! The HTTP side: runs one axum route under Lambda. Limits come first, then parsing, then authorisation; every failure is a
 //! problem detail (RFC 9457).
 
+pub mod accept;
 pub mod body;
 pub mod call;
 pub mod cookie;
@@ -31,12 +32,13 @@ use quire_aws::{BoxError, Setup};
 use layer::Negotiation;
 
 pub use body::{Body, Patch};
-pub use call::{Anyone, Audience, Origin, Public, SignedIn};
+pub use call::{Anyone, Audience, Caller, Origin, Public, SignedIn};
 pub use cookie::{SignInCookie, WithSignIn, WithoutSignIn};
-pub use document::{caching, select, weak_tag};
+pub use document::{select, weak_tag};
 pub use params::{FollowerId, Id, Query};
 pub use precondition::{IfMatch, IfNoneExists};
 pub use problem::{Problem, Result};
+pub use quota::Writes;
 pub use reply::{Accepted, AcceptedAt, Created, Elsewhere, Entity, Issued, List, Moved, Once, Selected, Shown};
 
 /// A route and what it wants ready before its first request.
@@ -58,9 +60,9 @@ impl Route {
         Self { router, tokens: None, rates: None, negotiation: Negotiation::Fixed }
     }
 
-    /// A route that reads tokens, and whose replies have forms of their own, whatever the client accepts.
+    /// A route that reads tokens and whose replies have forms of their own.
     pub fn fixed_with_tokens(router: Router, tokens: Tokens) -> Self {
-        Self { router, tokens: Some(tokens), rates: None, negotiation: Negotiation::Fixed }
+        Self { negotiation: Negotiation::Fixed, ..Self::with_tokens(router, tokens) }
     }
 
     /// A route that reads tokens: its keys are fetched, and the connection to the table opened, while the function starts.

@@ -2,11 +2,11 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr},
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use axum::{
-    extract::Request,
+    extract::{FromRequestParts, Request},
     http::{HeaderMap, HeaderName, HeaderValue, request::Parts},
     middleware::Next,
     response::Response,
@@ -23,17 +23,53 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// Carries what the caller has used from the extractor to the reply.
 #[derive(Debug, Clone, Default)]
-struct Told(Arc<OnceLock<Usage>>);
+struct Told(Arc<Mutex<Option<Usage>>>);
 
 /// Tells the caller's usage in the reply, if it was counted.
 pub(crate) async fn tell(mut request: Request, next: Next) -> Response {
     let told = Told::default();
     request.extensions_mut().insert(told.clone());
     let mut response = next.run(request).await;
-    if let Some(usage) = told.0.get() {
-        write(response.headers_mut(), usage);
+    let usage = told.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(usage) = usage {
+        write(response.headers_mut(), &usage);
     }
     response
+}
+
+/// Counts the writes of a request, as many as there are in it.
+#[derive(Debug, Clone)]
+pub struct Writes {
+    rates: Rates,
+    address: IpAddr,
+    told: Told,
+}
+
+impl<S: Sync> FromRequestParts<S> for Writes {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Self::of(parts)
+    }
+}
+
+impl Writes {
+    fn of(parts: &Parts) -> Result<Self, Problem> {
+        // `Route::with_rates` puts them there; a route that writes without it does nothing at all.
+        let rates = parts.extensions.get::<Rates>().cloned().ok_or_else(|| Error::internal("counting a write", "the route has no rates"))?;
+        Ok(Self { rates, address: address(parts), told: parts.extensions.get::<Told>().cloned().unwrap_or_default() })
+    }
+
+    /// Counts a write. The reply tells what the last one left.
+    ///
+    /// # Errors
+    /// 429 for one write too many; the table's.
+    pub async fn count(&self, call: &Call) -> Result<(), Problem> {
+        let usage = self.rates.count(&call.principal, self.address, call.now).await?;
+        let outcome = if usage.is_exceeded { Err(Problem::too_many_requests(&usage)) } else { Ok(()) };
+        *self.told.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(usage);
+        outcome
+    }
 }
 
 /// Counts a write. Reads cost nothing and are not counted.
@@ -41,17 +77,7 @@ pub(crate) async fn tell(mut request: Request, next: Next) -> Response {
 /// # Errors
 /// 429 for one write too many; the table's.
 pub(crate) async fn count(parts: &Parts, call: &Call) -> Result<(), Problem> {
-    if parts.method.is_safe() {
-        return Ok(());
-    }
-    // `Route::with_rates` puts them there; a route that writes without it does nothing at all.
-    let rates = parts.extensions.get::<Rates>().ok_or_else(|| Error::internal("counting a write", "the route has no rates"))?;
-    let usage = rates.count(&call.principal, address(parts), call.now).await?;
-    if let Some(Told(told)) = parts.extensions.get::<Told>() {
-        // Each request is counted once.
-        _ = told.set(usage);
-    }
-    if usage.is_exceeded { Err(Problem::too_many_requests(&usage)) } else { Ok(()) }
+    if parts.method.is_safe() { Ok(()) } else { Writes::of(parts)?.count(call).await }
 }
 
 /// Where the request came from, by the gateway's word: what a client says of itself can be anything. Events that say nothing share a quota.

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::RawQuery,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use quire_app::{
@@ -271,6 +271,12 @@ pub fn key_set(keys: &JwksView) -> Response {
         }
         Err(error) => Problem::from(quire_app::Error::internal("writing a reply", error)).into_response(),
     }
+}
+
+/// What nobody in particular sees may be kept by caches between; what an account sees is checked each time, so that it sees its own
+/// writes at once. By the headers of the request.
+pub fn caching(headers: &HeaderMap) -> &'static str {
+    if headers.contains_key(header::AUTHORIZATION) { "private, no-cache" } else { "public, max-age=0, s-maxage=30, stale-while-revalidate=60" }
 }
 
 fn tagged(mut response: Response, etag: &str) -> Response {

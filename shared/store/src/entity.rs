@@ -17,6 +17,7 @@ use quire_domain::{
     limits,
     notification::{NotificationPreferences, Notified},
     one_time::OneTimeToken,
+    persisted::PersistedDocument,
     post::{FormerSlug, Post, Status, Tombstone},
     reaction::Reaction,
     revision::Revision,
@@ -229,6 +230,16 @@ impl Entity for SignIn {
 
     fn expires(&self) -> Option<Timestamp> {
         Some(self.expires)
+    }
+}
+
+impl Entity for PersistedDocument {
+    fn key(&self) -> Key {
+        Key::persisted_document(&self.hash)
+    }
+
+    fn expires(&self) -> Option<Timestamp> {
+        Some(Self::expires(self))
     }
 }
 

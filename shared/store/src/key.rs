@@ -140,6 +140,11 @@ impl Key {
         Self::new(format!("SIGN-IN#{state}"), "SIGN-IN")
     }
 
+    /// A GraphQL document, by its hash.
+    pub fn persisted_document(hash: &str) -> Self {
+        Self::new(format!("PERSISTED#{hash}"), "PERSISTED")
+    }
+
     /// Who has a unique value.
     pub fn claim(claim: &Claim) -> Self {
         let pk = match claim {

@@ -139,7 +139,7 @@ fn describe(method: &Method, request: &HeaderMap, status: StatusCode, headers: &
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(header::ETAG, tag);
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(quire_edge::caching(request)));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(quire_edge::reply::caching(request)));
 }
 
 #[cfg(test)]

@@ -1,0 +1,74 @@
+//! `POST /graphql` and `GET /graphql`: the whole domain for clients that ask for exactly what they need.
+//!
+//! Reads and writes what the use cases behind the fields read and write: one batch for the things of one kind on one level.
+
+mod context;
+mod failure;
+mod http;
+mod input;
+mod loader;
+mod scan;
+mod schema;
+mod types;
+
+use std::{process::ExitCode, sync::Arc};
+
+use axum::{Router, routing::get};
+use quire_app::{
+    comments::Comments,
+    feeds::Feeds,
+    follows::Follows,
+    notifications::Notifications,
+    passwords::Passwords,
+    persisted::PersistedDocuments,
+    posts::Posts,
+    reactions::Reactions,
+    second_factor::SecondFactors,
+    sessions::{OwnSessions, Sessions, SignIn},
+    tags::Tags,
+    user_changes::UserChanges,
+    users::{Registrations, Users},
+    verification::EmailVerifications,
+};
+use quire_aws::{BoxError, Setup, kms::Kms};
+use quire_edge::Route;
+
+use context::UseCases;
+use http::Service;
+
+fn main() -> ExitCode {
+    quire_edge::run(route)
+}
+
+fn route(setup: &Setup) -> Result<Route, BoxError> {
+    let store = setup.store()?;
+    let environment = setup.environment;
+    let first_admin = match environment.get("FIRST_ADMIN")? {
+        none if none.is_empty() => None,
+        id => Some(id.parse().map_err(|error| format!("FIRST_ADMIN {error}"))?),
+    };
+    let vault = Arc::new(Kms::new(&setup.aws, environment.get("SIGNING_KEY_ID")?));
+    let secrets = Arc::new(Kms::new(&setup.aws, environment.get("SECOND_FACTOR_KEY_ID")?));
+    let sessions = Sessions::new(store.clone(), vault, setup.issuer()?, setup.session_rules(first_admin)?);
+    let cases = UseCases {
+        users: Users::new(store.clone()),
+        registrations: Registrations::new(store.clone(), &environment.get("NEW_ACCOUNT_ROLES")?)?,
+        user_changes: UserChanges::new(store.clone()),
+        sign_in: SignIn::new(sessions.clone(), SecondFactors::new(store.clone(), secrets)),
+        sessions,
+        own_sessions: OwnSessions::new(store.clone()),
+        passwords: Passwords::new(store.clone()),
+        verifications: EmailVerifications::new(store.clone()),
+        notifications: Notifications::new(store.clone()),
+        posts: Posts::new(store.clone()),
+        comments: Comments::new(store.clone()),
+        reactions: Reactions::new(store.clone()),
+        follows: Follows::new(store.clone()),
+        feeds: Feeds::new(store.clone()),
+        tags: Tags::new(store.clone()),
+        documents: PersistedDocuments::new(store),
+    };
+    let service = Service { cases: Arc::new(cases), schema: Arc::new(schema::schema(environment.flag("INTROSPECTION")?)) };
+    let router = Router::new().route("/graphql", get(http::by_get).post(http::by_post)).with_state(service);
+    Ok(Route::fixed_with_tokens(router, setup.tokens()?).with_rates(setup.rates()?))
+}

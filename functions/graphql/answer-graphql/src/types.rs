@@ -1,0 +1,695 @@
+//! What clients see: the views of the use cases, and what leads from one to another.
+
+use std::sync::Arc;
+
+use juniper::{GraphQLEnum, GraphQLObject, GraphQLScalar, ID, graphql_object};
+use quire_app::page::PageView;
+use quire_domain::id::{PostId, UserId};
+use quire_edge::params::PathId;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{
+    context::{Context, id, read},
+    failure::{Failure, paged},
+    input::{Member, members},
+};
+
+/// A time as RFC 3339 says it, in UTC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, GraphQLScalar)]
+#[graphql(transparent, specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
+pub(crate) struct DateTime(pub(crate) String);
+
+macro_rules! names {
+    ($($(#[$about:meta])* $name:ident { $($(#[$what:meta])* $value:ident,)* })*) => {$(
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, GraphQLEnum)]
+        #[serde(rename_all = "lowercase")]
+        pub(crate) enum $name {
+            $($(#[$what])* $value,)*
+        }
+    )*};
+}
+
+names! {
+    /// What an account may do.
+    Role {
+        /// Reads and reacts.
+        Reader,
+        /// Comments.
+        Commenter,
+        /// Writes posts.
+        Author,
+        /// Edits the posts of others and moderates.
+        Editor,
+        /// Manages accounts.
+        Admin,
+    }
+
+    /// Where a post is on its way.
+    PostStatus {
+        /// Not to be seen by others yet.
+        Draft,
+        /// To be published at a time.
+        Scheduled,
+        /// Seen by everybody.
+        Published,
+        /// Seen by nobody else any more.
+        Archived,
+    }
+
+    /// What has become of a comment.
+    CommentStatus {
+        /// Not moderated yet.
+        Pending,
+        /// Seen by everybody.
+        Approved,
+        /// Waits for a moderator.
+        Held,
+        /// Refused by a moderator.
+        Rejected,
+        /// Without its author and its text.
+        Deleted,
+    }
+
+    /// What a moderator makes of a comment.
+    CommentDecision {
+        /// Everybody may see it.
+        Approved,
+        /// It waits for another look.
+        Held,
+        /// It stays unseen.
+        Rejected,
+    }
+
+    /// A way to react.
+    ReactionKind {
+        /// It is good.
+        Like,
+        /// It is very good.
+        Love,
+        /// It is funny.
+        Laugh,
+        /// It teaches something.
+        Insightful,
+        /// It is sad.
+        Sad,
+    }
+}
+
+/// What a use case shows, as the object of the schema that has the same members.
+pub(crate) fn shape<T: DeserializeOwned>(view: &impl Serialize) -> Result<T, Failure> {
+    let value = serde_json::to_value(view).and_then(serde_json::from_value);
+    Ok(value.map_err(|error| quire_app::Error::internal("writing a reply", error))?)
+}
+
+/// Counts and versions; nothing here is counted so far that it does not fit.
+fn number(value: &Value) -> i32 {
+    value.as_u64().and_then(|number| i32::try_from(number).ok()).unwrap_or(i32::MAX)
+}
+
+/// An object whose members are read as they are asked for.
+#[derive(Debug, Clone)]
+struct Members(Arc<Value>);
+
+impl Members {
+    fn of(view: &impl Serialize) -> Result<Self, Failure> {
+        shape(view).map(|value| Self(Arc::new(value)))
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.0[name].as_str().map(str::to_owned)
+    }
+
+    fn needed(&self, name: &str) -> String {
+        self.text(name).unwrap_or_default()
+    }
+
+    fn time(&self, name: &str) -> Option<DateTime> {
+        self.text(name).map(DateTime)
+    }
+
+    fn shaped<T: DeserializeOwned>(&self, name: &str) -> Result<T, Failure> {
+        shape(&self.0[name])
+    }
+
+    fn id<T: PathId>(&self, name: &str) -> Result<T, Failure> {
+        id(self.0[name].as_str().unwrap_or_default())
+    }
+}
+
+/// Where a page of a list ends.
+#[derive(Debug, GraphQLObject)]
+pub(crate) struct PageInfo {
+    /// Whether there may be more.
+    has_next_page: bool,
+    /// What `after` takes to go on; null on the last page.
+    end_cursor: Option<String>,
+}
+
+impl PageInfo {
+    fn of(next: Option<String>) -> Self {
+        Self { has_next_page: next.is_some(), end_cursor: next }
+    }
+}
+
+macro_rules! connections {
+    ($($(#[$about:meta])* $name:ident of $node:ident,)*) => {$(
+        $(#[$about])*
+        #[derive(Debug, GraphQLObject)]
+        #[graphql(context = Context, scalar = juniper::DefaultScalarValue)]
+        pub(crate) struct $name {
+            /// What is on the page.
+            nodes: Vec<$node>,
+            /// Where it ends.
+            page_info: PageInfo,
+        }
+
+        impl $name {
+            pub(crate) fn of<T: Serialize>(page: PageView<T>) -> Result<Self, Failure> {
+                let nodes = page.items.iter().map($node::of).collect::<Result<_, _>>()?;
+                Ok(Self { nodes, page_info: PageInfo::of(page.next_cursor) })
+            }
+        }
+    )*};
+}
+
+connections! {
+    /// A page of accounts.
+    UserConnection of User,
+    /// A page of posts.
+    PostConnection of Post,
+    /// A page of comments.
+    CommentConnection of Comment,
+    /// A page of followers, or of who is followed.
+    FollowConnection of Follow,
+    /// A page of reactions.
+    ReactionConnection of Reaction,
+    /// A page of tags.
+    TagConnection of Tag,
+    /// A page of sessions.
+    SessionConnection of Session,
+}
+
+macro_rules! shaped {
+    ($($name:ident),*) => {$(
+        impl $name {
+            pub(crate) fn of(view: &impl Serialize) -> Result<Self, Failure> {
+                shape(view)
+            }
+        }
+    )*};
+}
+
+shaped!(Tag, Session, SignedIn, NotificationPreferences);
+
+/// An account.
+#[derive(Debug, Clone)]
+pub(crate) struct User(Members);
+
+impl User {
+    pub(crate) fn of(view: &impl Serialize) -> Result<Self, Failure> {
+        Members::of(view).map(Self)
+    }
+
+    /// An account by its id, in one batch with the others of its level.
+    pub(crate) async fn by_id(context: &Context, id: UserId) -> Result<Option<Self>, Failure> {
+        context.user.load(id).await?.as_ref().map(Self::of).transpose()
+    }
+
+    fn user_id(&self) -> Result<UserId, Failure> {
+        self.0.id("userId")
+    }
+}
+
+#[graphql_object]
+#[graphql(context = Context, scalar = juniper::DefaultScalarValue)]
+impl User {
+    /// Names the account.
+    fn id(&self) -> ID {
+        self.0.needed("userId").into()
+    }
+
+    /// How it wants to be called, or else its username.
+    fn name(&self) -> String {
+        self.0.text("displayName").unwrap_or_else(|| self.0.needed("username"))
+    }
+
+    /// Unique among all accounts.
+    fn username(&self) -> String {
+        self.0.needed("username")
+    }
+
+    /// How it wants to be called.
+    fn display_name(&self) -> Option<String> {
+        self.0.text("displayName")
+    }
+
+    /// Its address, for the account itself and for admins; null for others.
+    fn email(&self) -> Option<String> {
+        self.0.text("email")
+    }
+
+    /// Whether it has shown that the address is its own; null for others.
+    fn email_verified(&self) -> Option<bool> {
+        self.0.0["emailVerified"].as_bool()
+    }
+
+    /// What it says of itself.
+    fn bio(&self) -> Option<String> {
+        self.0.text("bio")
+    }
+
+    /// Whether it may sign in.
+    fn is_active(&self) -> bool {
+        self.0.0["isActive"].as_bool().unwrap_or_default()
+    }
+
+    /// What it may do.
+    fn roles(&self) -> Result<Vec<Role>, Failure> {
+        self.0.shaped("roles")
+    }
+
+    /// When it was registered.
+    fn created_at(&self) -> DateTime {
+        DateTime(self.0.needed("createdAt"))
+    }
+
+    /// When it last changed.
+    fn updated_at(&self) -> DateTime {
+        DateTime(self.0.needed("updatedAt"))
+    }
+
+    /// Counts changes, from 1.
+    fn version(&self) -> i32 {
+        number(&self.0.0["version"])
+    }
+
+    /// Its newest posts that the caller may see.
+    async fn posts(&self, context: &Context, first: Option<i32>) -> Result<Vec<Post>, Failure> {
+        let filter = read(members([("author", Some(self.0.0["userId"].clone()))]))?;
+        let page = context.cases.posts.list(&context.call, &filter, &context.page(first, None)?).await?;
+        page.items.iter().map(Post::of).collect()
+    }
+
+    /// Its posts that the caller may see, newest first, page by page.
+    async fn post_connection(
+        &self,
+        context: &Context,
+        first: Option<i32>,
+        after: Option<String>,
+        status: Option<PostStatus>,
+    ) -> Result<PostConnection, Failure> {
+        let filter = read(members([("author", Some(self.0.0["userId"].clone())), ("status", status.member())]))?;
+        PostConnection::of(context.cases.posts.list(&context.call, &filter, &context.page(first, after)?).await.map_err(paged)?)
+    }
+
+    /// Who follows it, newest first.
+    async fn followers(&self, context: &Context, first: Option<i32>, after: Option<String>) -> Result<FollowConnection, Failure> {
+        let page = context.page(first, after)?;
+        FollowConnection::of(context.cases.follows.followers(self.user_id()?, &page).await.map_err(paged)?)
+    }
+
+    /// Whom it follows, newest first.
+    async fn following(&self, context: &Context, first: Option<i32>, after: Option<String>) -> Result<FollowConnection, Failure> {
+        let page = context.page(first, after)?;
+        FollowConnection::of(context.cases.follows.following(self.user_id()?, &page).await.map_err(paged)?)
+    }
+
+    /// Which mails it wants; for the account itself.
+    async fn notification_preferences(&self, context: &Context) -> Result<Option<NotificationPreferences>, Failure> {
+        let call = context.signed_in()?;
+        NotificationPreferences::of(&context.cases.notifications.preferences(call, self.user_id()?).await?).map(Some)
+    }
+}
+
+/// A post.
+#[derive(Debug, Clone)]
+pub(crate) struct Post(Members);
+
+impl Post {
+    pub(crate) fn of(view: &impl Serialize) -> Result<Self, Failure> {
+        Members::of(view).map(Self)
+    }
+
+    /// A post by its id, in one batch with the others of its level.
+    pub(crate) async fn by_id(context: &Context, id: PostId) -> Result<Option<Self>, Failure> {
+        context.post.load(id).await?.as_ref().map(Self::of).transpose()
+    }
+
+    fn post_id(&self) -> Result<PostId, Failure> {
+        self.0.id("postId")
+    }
+
+    /// With what lists leave out.
+    async fn whole(&self, context: &Context) -> Result<Self, Failure> {
+        if self.0.0.get("content").is_some() {
+            return Ok(self.clone());
+        }
+        let missing = quire_app::Error::NotFound(PostId::KIND);
+        Ok(Self::by_id(context, self.post_id()?).await?.ok_or(missing)?)
+    }
+}
+
+#[graphql_object]
+#[graphql(context = Context, scalar = juniper::DefaultScalarValue)]
+impl Post {
+    /// Names the post.
+    fn id(&self) -> ID {
+        self.0.needed("postId").into()
+    }
+
+    /// Who wrote it.
+    fn author_id(&self) -> ID {
+        self.0.needed("authorId").into()
+    }
+
+    /// Who wrote it; null if the account is gone.
+    async fn author(&self, context: &Context) -> Result<Option<User>, Failure> {
+        User::by_id(context, self.0.id("authorId")?).await
+    }
+
+    /// One line.
+    fn title(&self) -> String {
+        self.0.needed("title")
+    }
+
+    /// Markdown.
+    async fn content(&self, context: &Context) -> Result<Option<String>, Failure> {
+        Ok(self.whole(context).await?.0.text("content"))
+    }
+
+    /// The content as HTML that is safe to show.
+    async fn content_html(&self, context: &Context) -> Result<Option<String>, Failure> {
+        Ok(self.whole(context).await?.0.text("content").map(|content| quire_markdown::to_html(&content)))
+    }
+
+    /// What it is about.
+    fn excerpt(&self) -> Option<String> {
+        self.0.text("excerpt")
+    }
+
+    /// Unique among all posts.
+    fn slug(&self) -> String {
+        self.0.needed("slug")
+    }
+
+    /// What it is listed under.
+    fn tags(&self) -> Result<Vec<String>, Failure> {
+        self.0.shaped("tags")
+    }
+
+    /// A picture.
+    fn cover_url(&self) -> Option<String> {
+        self.0.text("coverUrl")
+    }
+
+    /// What it is written in.
+    fn language(&self) -> Option<String> {
+        self.0.text("language")
+    }
+
+    /// The original, where the post appeared elsewhere first.
+    fn canonical_url(&self) -> Option<String> {
+        self.0.text("canonicalUrl")
+    }
+
+    /// Where it is on its way.
+    fn status(&self) -> Result<PostStatus, Failure> {
+        self.0.shaped("status")
+    }
+
+    /// When it is to be published; only while it is scheduled.
+    fn publish_at(&self) -> Option<DateTime> {
+        self.0.time("publishAt")
+    }
+
+    /// When it was drafted.
+    fn created_at(&self) -> DateTime {
+        DateTime(self.0.needed("createdAt"))
+    }
+
+    /// When it last changed.
+    fn updated_at(&self) -> DateTime {
+        DateTime(self.0.needed("updatedAt"))
+    }
+
+    /// When it was published first.
+    fn published_at(&self) -> Option<DateTime> {
+        self.0.time("publishedAt")
+    }
+
+    /// Counts changes, from 1.
+    fn version(&self) -> i32 {
+        number(&self.0.0["version"])
+    }
+
+    /// Approved comments.
+    async fn comment_count(&self, context: &Context) -> Result<Option<i32>, Failure> {
+        Ok(Some(number(&self.whole(context).await?.0.0["commentCount"])))
+    }
+
+    /// The kinds of reactions that somebody gave.
+    async fn reactions(&self, context: &Context) -> Result<Option<Vec<ReactionCount>>, Failure> {
+        self.whole(context).await?.0.shaped("reactions").map(Some)
+    }
+
+    /// Who reacted, newest first.
+    async fn reaction_connection(
+        &self,
+        context: &Context,
+        first: Option<i32>,
+        after: Option<String>,
+        kind: Option<ReactionKind>,
+    ) -> Result<Option<ReactionConnection>, Failure> {
+        let page = context.page(first, after)?;
+        let kind = kind.map(|kind| shape(&kind)).transpose()?;
+        let query = quire_app::reactions::ReactionQuery { kind, page };
+        ReactionConnection::of(context.cases.reactions.list(&context.call, self.post_id()?, &query).await.map_err(paged)?).map(Some)
+    }
+
+    /// Its first comments that the caller may see.
+    async fn comments(&self, context: &Context, first: Option<i32>) -> Result<Vec<Comment>, Failure> {
+        let page = context.page(first, None)?;
+        let comments = context.comments.load((self.post_id()?, page.limit)).await?;
+        comments.iter().flat_map(|page| &page.items).map(Comment::of).collect()
+    }
+
+    /// Its comments that the caller may see, oldest first, page by page.
+    async fn comment_connection(
+        &self,
+        context: &Context,
+        first: Option<i32>,
+        after: Option<String>,
+        status: Option<CommentStatus>,
+    ) -> Result<Option<CommentConnection>, Failure> {
+        let page = context.page(first, after)?;
+        let status = status.map(|status| shape(&status)).transpose()?;
+        let query = quire_app::comments::CommentQuery { status, page };
+        CommentConnection::of(context.cases.comments.list(&context.call, self.post_id()?, &query).await.map_err(paged)?).map(Some)
+    }
+}
+
+/// A comment.
+#[derive(Debug, Clone)]
+pub(crate) struct Comment(Members);
+
+impl Comment {
+    pub(crate) fn of(view: &impl Serialize) -> Result<Self, Failure> {
+        Members::of(view).map(Self)
+    }
+}
+
+#[graphql_object]
+#[graphql(context = Context, scalar = juniper::DefaultScalarValue)]
+impl Comment {
+    /// Names the comment.
+    fn id(&self) -> ID {
+        self.0.needed("commentId").into()
+    }
+
+    /// The post it is on.
+    fn post_id(&self) -> ID {
+        self.0.needed("postId").into()
+    }
+
+    /// The post it is on.
+    async fn post(&self, context: &Context) -> Result<Option<Post>, Failure> {
+        Post::by_id(context, self.0.id("postId")?).await
+    }
+
+    /// Who wrote it; null if it is deleted.
+    async fn author(&self, context: &Context) -> Result<Option<User>, Failure> {
+        match self.0.text("authorId") {
+            Some(author) => User::by_id(context, id(&author)?).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The comment that it answers.
+    fn parent_id(&self) -> Option<ID> {
+        self.0.text("parentId").map(ID::from)
+    }
+
+    /// How many comments are above it.
+    fn depth(&self) -> i32 {
+        number(&self.0.0["depth"])
+    }
+
+    /// What it says; null if it is deleted.
+    fn content(&self) -> Option<String> {
+        self.0.text("content")
+    }
+
+    /// What has become of it.
+    fn status(&self) -> Result<CommentStatus, Failure> {
+        self.0.shaped("status")
+    }
+
+    /// When it was written.
+    fn created_at(&self) -> DateTime {
+        DateTime(self.0.needed("createdAt"))
+    }
+
+    /// When it last changed.
+    fn updated_at(&self) -> DateTime {
+        DateTime(self.0.needed("updatedAt"))
+    }
+
+    /// Counts changes, from 1.
+    fn version(&self) -> i32 {
+        number(&self.0.0["version"])
+    }
+}
+
+/// Somebody who follows somebody.
+#[derive(Debug, Clone)]
+pub(crate) struct Follow(Members);
+
+impl Follow {
+    pub(crate) fn of(view: &impl Serialize) -> Result<Self, Failure> {
+        Members::of(view).map(Self)
+    }
+}
+
+#[graphql_object]
+#[graphql(context = Context, scalar = juniper::DefaultScalarValue)]
+impl Follow {
+    /// Who is followed.
+    async fn user(&self, context: &Context) -> Result<Option<User>, Failure> {
+        User::by_id(context, self.0.id("userId")?).await
+    }
+
+    /// Who follows.
+    async fn follower(&self, context: &Context) -> Result<Option<User>, Failure> {
+        User::by_id(context, self.0.id("followerId")?).await
+    }
+
+    /// Since when.
+    fn created_at(&self) -> DateTime {
+        DateTime(self.0.needed("createdAt"))
+    }
+}
+
+/// What somebody did with a post.
+#[derive(Debug, Clone)]
+pub(crate) struct Reaction(Members);
+
+impl Reaction {
+    pub(crate) fn of(view: &impl Serialize) -> Result<Self, Failure> {
+        Members::of(view).map(Self)
+    }
+}
+
+#[graphql_object]
+#[graphql(context = Context, scalar = juniper::DefaultScalarValue)]
+impl Reaction {
+    /// Who reacted.
+    async fn user(&self, context: &Context) -> Result<Option<User>, Failure> {
+        User::by_id(context, self.0.id("userId")?).await
+    }
+
+    /// How.
+    fn kind(&self) -> Result<ReactionKind, Failure> {
+        self.0.shaped("kind")
+    }
+
+    /// When.
+    fn created_at(&self) -> DateTime {
+        DateTime(self.0.needed("createdAt"))
+    }
+}
+
+/// How many reacted to a post in one way.
+#[derive(Debug, Deserialize, GraphQLObject)]
+pub(crate) struct ReactionCount {
+    /// How.
+    kind: ReactionKind,
+    /// From 1.
+    count: i32,
+}
+
+/// A tag of published posts.
+#[derive(Debug, Deserialize, GraphQLObject)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Tag {
+    /// The tag.
+    tag: String,
+    /// Published posts that have it.
+    post_count: i32,
+}
+
+/// A session of the caller.
+#[derive(Debug, Deserialize, GraphQLObject)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Session {
+    /// Names the session.
+    #[graphql(name = "id")]
+    session_id: String,
+    /// What the client said it was.
+    #[serde(default)]
+    device: Option<String>,
+    /// Whether the request came in it.
+    is_current: bool,
+    /// When it began.
+    created_at: DateTime,
+    /// When it was last given tokens.
+    last_used_at: DateTime,
+    /// When it ends unless it is used before.
+    refresh_expires_at: DateTime,
+    /// When it ends, however much it is used.
+    expires_at: DateTime,
+}
+
+/// The tokens of a session, shown once.
+#[derive(Deserialize, GraphQLObject)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SignedIn {
+    /// Names the session.
+    session_id: String,
+    /// The account.
+    user_id: String,
+    /// A bearer token (RFC 6750).
+    access_token: String,
+    /// `Bearer`.
+    token_type: String,
+    /// Seconds that the token is valid.
+    expires_in: i32,
+    /// What gives the next tokens, once.
+    refresh_token: String,
+    /// When the session ends unless its refresh token is used before.
+    refresh_expires_at: DateTime,
+    /// When the session began.
+    created_at: DateTime,
+    /// When the session ends, however much it is used.
+    expires_at: DateTime,
+}
+
+/// Which mails an account wants.
+#[derive(Debug, Deserialize, GraphQLObject)]
+pub(crate) struct NotificationPreferences {
+    /// Comments on its posts, and answers to its comments.
+    comments: bool,
+    /// New followers.
+    followers: bool,
+}

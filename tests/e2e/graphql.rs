@@ -1,0 +1,222 @@
+//! GraphQL: the same rules as REST, by fields.
+
+use std::process::Stdio;
+
+use quire_tests::{Person, Quire, Reply, root, send, text};
+use reqwest::Method;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::process::Command;
+
+use crate::NOBODY;
+
+/// Asks as somebody, or as nobody in particular.
+async fn ask(quire: &Quire, who: Option<&Person>, document: &str, variables: Value) -> Reply {
+    let request = quire.request(Method::POST, "/graphql").json(&json!({ "query": document, "variables": variables }));
+    send(if let Some(person) = who { request.bearer_auth(&person.token) } else { request }).await
+}
+
+/// The data of a reply without errors.
+#[track_caller]
+fn data(reply: &Reply) -> Value {
+    let body = reply.expect(200);
+    assert_eq!(body.get("errors"), None, "{body}");
+    body["data"].clone()
+}
+
+/// The extensions of the only error of a reply.
+#[track_caller]
+fn problem(reply: &Reply) -> Value {
+    let body = reply.expect(200);
+    assert_eq!(body["errors"].as_array().map(Vec::len), Some(1), "{body}");
+    body["errors"][0]["extensions"].clone()
+}
+
+#[tokio::test]
+async fn a_user_with_posts_is_one_query() {
+    const DOCUMENT: &str = "query GetUser($id: ID!) { user(id: $id) { id name email posts { id title content } } }";
+    let quire = Quire::start().await;
+    let ada = quire.person("ada").await;
+    let post = quire.published_post(&ada, "On notes").await;
+    let content = quire.get(&format!("/api/v1/posts/{post}")).await.expect(200)["content"].clone();
+    let mut expected = json!({ "user": {
+        "id": ada.id, "name": "ada", "email": null, "posts": [{ "id": post, "title": "On notes", "content": content }],
+    } });
+    assert_eq!(data(&ask(&quire, None, DOCUMENT, json!({ "id": ada.id })).await), expected);
+    expected["user"]["email"] = json!("ada@example.com");
+    assert_eq!(data(&ask(&quire, Some(&ada), DOCUMENT, json!({ "id": ada.id })).await), expected);
+
+    let missing = ask(&quire, None, DOCUMENT, json!({ "id": NOBODY })).await;
+    assert_eq!(missing.expect(200)["data"], json!({ "user": null }));
+    let expected = json!({ "type": "urn:quire:problem:user-not-found", "title": "There is no such user", "status": 404 });
+    assert_eq!(problem(&missing), expected);
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_written_by_mutations_is_read_by_rest_and_fails_as_rest_does() {
+    let quire = Quire::start().await;
+    let ada = quire.person("ada").await;
+    let create = "mutation ($input: NewPost!, $key: String) { createPost(input: $input, idempotencyKey: $key) { id version status } }";
+    let input = json!({ "title": "On notes", "tags": ["notes"] });
+    let made = data(&ask(&quire, Some(&ada), create, json!({ "input": input, "key": "k1" })).await);
+    assert_eq!(data(&ask(&quire, Some(&ada), create, json!({ "input": input, "key": "k1" })).await), made, "once");
+    let reused = ask(&quire, Some(&ada), create, json!({ "input": { "title": "Another" }, "key": "k1" })).await;
+    assert_eq!(problem(&reused)["type"], "urn:quire:problem:idempotency-key-reused");
+    let id = text(&made["createPost"]["id"]);
+    assert_eq!(quire.get_as(&ada, &format!("/api/v1/posts/{id}")).await.expect(200)["tags"], json!(["notes"]));
+
+    let publish = "mutation ($id: ID!, $v: Int) { updatePost(id: $id, input: { status: PUBLISHED }, ifVersion: $v) { status version } }";
+    let stale = ask(&quire, Some(&ada), publish, json!({ "id": id, "v": 9 })).await;
+    assert_eq!(problem(&stale)["status"], 412);
+    let published = data(&ask(&quire, Some(&ada), publish, json!({ "id": id, "v": 1 })).await);
+    assert_eq!(published["updatePost"], json!({ "status": "PUBLISHED", "version": 2 }));
+
+    let nobodys = ask(&quire, None, create, json!({ "input": input })).await;
+    let rest = quire.post("/api/v1/posts", &input).await.expect_problem(401, "sign-in-required");
+    assert_eq!(problem(&nobodys), rest);
+    let wrong = ask(&quire, Some(&ada), create, json!({ "input": { "title": "", "slug": "?" } })).await;
+    let rest = quire.post_as(&ada, "/api/v1/posts", &json!({ "title": "", "slug": "?" })).await.expect_problem(422, "invalid-input");
+    assert_eq!(problem(&wrong), rest);
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn mutations_count_as_writes_one_for_each_field_and_queries_do_not() {
+    let quire = Quire::start_with(&[("WritesPerMinute", "10")]).await;
+    let ada = quire.person("ada").await;
+    let left = |reply: &Reply| {
+        let told = reply.header("ratelimit").map(str::to_owned);
+        told.and_then(|told| told.split(';').find_map(|part| part.strip_prefix("r=")?.parse::<u32>().ok()))
+    };
+    assert_eq!(left(&ask(&quire, Some(&ada), "{ me { id } }", json!({})).await), None);
+    let two = "mutation { a: createPost(input: { title: \"A\" }) { id } b: createPost(input: { title: \"B\" }) { id } }";
+    let before = left(&ask(&quire, Some(&ada), "mutation { createPost(input: { title: \"C\" }) { id } }", json!({})).await);
+    assert_eq!(before.zip(left(&ask(&quire, Some(&ada), two, json!({})).await)).map(|(before, after)| before - after), Some(2));
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_of_posts_with_authors_and_comments_is_four_round_trips() {
+    let quire = Quire::start().await;
+    let (ada, bob) = (quire.person("ada").await, quire.person("bob").await);
+    for number in 0..20 {
+        let author = if number % 2 == 0 { &ada } else { &bob };
+        let post = quire.published_post(author, &format!("Number {number}")).await;
+        quire.post_as(&bob, &format!("/api/v1/posts/{post}/comments"), &json!({ "content": "Well said" })).await.expect(201);
+    }
+    let document = "{ posts(first: 20) { nodes { title content author { name } comments { content author { name } } } } }";
+    ask(&quire, Some(&bob), document, json!({})).await;
+    quire.faults().consumed();
+    let page = data(&ask(&quire, Some(&bob), document, json!({})).await);
+    let nodes = page["posts"]["nodes"].as_array().expect("posts");
+    assert!(nodes.len() == 20 && nodes.iter().all(|post| post["comments"][0]["author"]["name"] == "bob" && post["content"].is_string()), "{page}");
+    let consumed = quire.faults().consumed().into_iter().filter(|(call, _)| call.function.as_deref() == Some("AnswerGraphql"));
+    let calls: Vec<_> = consumed.map(|(call, _)| call.operation).collect();
+    // What is due and what is published, one after the other.
+    assert_eq!(calls[..2], ["Query", "Query"], "{calls:?}");
+    // Authors, posts, and whose comments may be seen; the comments of each post, at the same time; their authors are known by then.
+    let (batches, queries): (Vec<_>, Vec<_>) = calls[2..].iter().partition(|call| *call == "BatchGetItem");
+    assert_eq!((batches.len(), queries.len()), (3, 20), "{calls:?}");
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn lists_that_ask_for_too_much_are_refused() {
+    let quire = Quire::start().await;
+    let ada = quire.person("ada").await;
+    quire.published_post(&ada, "On notes").await;
+    let lists: String = (0..19).map(|number| format!("p{number}: posts(first: 100) {{ nodes {{ id }} }} ")).collect();
+    let reply = ask(&quire, None, &format!("{{ {lists} }}"), json!({})).await;
+    assert_eq!(problem(&reply)["type"], "urn:quire:problem:too-costly");
+    let wrong = ask(&quire, None, "{ posts(first: 0) { nodes { id } } }", json!({})).await;
+    assert_eq!(problem(&wrong)["errors"], json!([{ "pointer": "/first", "detail": "must be 1 to 100" }]));
+    let wrong = ask(&quire, None, "{ posts(after: \"?\") { nodes { id } } }", json!({})).await;
+    assert_eq!(problem(&wrong)["errors"][0]["pointer"], "/after");
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn a_document_that_was_shown_once_is_known_by_its_hash() {
+    let quire = Quire::start().await;
+    let document = "{ posts { nodes { id } } }";
+    let hash = Sha256::digest(document).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let extensions = json!({ "persistedQuery": { "version": 1, "sha256Hash": hash } });
+    let by_hash = async || {
+        let request = quire.request(Method::GET, "/graphql").query(&[("extensions", extensions.to_string())]);
+        send(request).await
+    };
+    assert_eq!(by_hash().await.expect(200)["errors"][0]["extensions"]["code"], "PERSISTED_QUERY_NOT_FOUND");
+    let wrong = json!({ "query": "{ me { id } }", "extensions": extensions });
+    send(quire.request(Method::POST, "/graphql").json(&wrong)).await.expect_problem(422, "invalid-input");
+    let shown = json!({ "query": document, "extensions": extensions });
+    data(&send(quire.request(Method::POST, "/graphql").json(&shown)).await);
+    let known = by_hash().await;
+    assert_eq!(data(&known), json!({ "posts": { "nodes": [] } }));
+    assert!(known.header("cache-control").is_some_and(|caching| caching.starts_with("public")), "{known:?}");
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn mutations_are_posts_and_forms_are_negotiated() {
+    let quire = Quire::start().await;
+    let request = |method, path: &str| quire.request(method, path);
+    let by_get = send(request(Method::GET, "/graphql").query(&[("query", "mutation { deleteSessions }")])).await;
+    by_get.expect_problem(405, "method-not-allowed");
+    assert_eq!(by_get.header("allow"), Some("POST"));
+    send(request(Method::POST, "/graphql").header("content-type", "text/plain").body("{}")).await.expect_problem(415, "unsupported-media-type");
+    send(request(Method::POST, "/graphql").header("accept", "text/html").json(&json!({ "query": "{ me { id } }" })))
+        .await
+        .expect_problem(406, "not-acceptable");
+    let newer = "application/graphql-response+json";
+    for (accept, document, status) in [(newer, "{ nothing }", 400), ("*/*", "{ nothing }", 200), (newer, "{ me { id } }", 200)] {
+        let reply = send(request(Method::POST, "/graphql").header("accept", accept).json(&json!({ "query": document }))).await;
+        assert_eq!(reply.status, status, "{accept} {document}");
+    }
+    let token = Person { id: String::new(), token: "x".into() };
+    ask(&quire, Some(&token), "{ me { id } }", json!({})).await.expect_problem(401, "invalid-token");
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn the_schema_is_told_unless_the_deployment_says_otherwise() {
+    const DOCUMENT: &str = "{ __schema { queryType { name } } }";
+    let quire = Quire::start().await;
+    assert_eq!(data(&ask(&quire, None, DOCUMENT, json!({})).await)["__schema"]["queryType"]["name"], "Query");
+    quire.stop().await;
+    let quire = Quire::start_with(&[("GraphqlIntrospection", "false")]).await;
+    assert!(ask(&quire, None, DOCUMENT, json!({})).await.expect(200)["errors"].is_array());
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn the_audits_of_graphql_over_http_pass() {
+    let folder = root().join("tests/graphql");
+    assert!(folder.join("node_modules/graphql-http").is_dir(), "install the audits first: npm ci --prefix tests/graphql (Node.js 20 or newer)");
+    let quire = Quire::start().await;
+    let url = quire.request(Method::GET, "/graphql").build().expect("a request").url().to_string();
+    let mut command = Command::new("node");
+    let command = command.arg("audit.js").arg(url).current_dir(folder).stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
+    let output = command.output().await.expect("Node.js runs the audits");
+    let lines = String::from_utf8(output.stdout).expect("text");
+    let results: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert!(results.len() >= 60, "{} audits: {lines}", results.len());
+    let failed: Vec<_> = results.iter().filter(|result| result["status"] != "ok").collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn the_examples_of_the_documentation_work() {
+    let document = std::fs::read_to_string(root().join("docs/graphql.md")).expect("the document");
+    let quire = Quire::start().await;
+    let ada = quire.person("ada").await;
+    let draft = quire.post_as(&ada, "/api/v1/posts", &json!({ "title": "A draft" })).await.expect(201);
+    let variables = json!({ "id": ada.id, "after": null, "key": "k1", "post": draft["postId"] });
+    let examples: Vec<_> = document.split("```graphql\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(examples.len() >= 4, "{examples:?}");
+    for example in examples {
+        data(&ask(&quire, Some(&ada), example, variables.clone()).await);
+    }
+    quire.stop().await;
+}
