@@ -49,7 +49,7 @@ function ofGrpcWeb(baseUrl, format) {
       (bytes) => fromBinary(method.output, bytes),
     );
     try {
-      return await client.thenableCall(path, create(method.input, request), all, descriptor);
+      return await client.unaryCall(path, create(method.input, request), all, descriptor);
     } catch (error) {
       throw new ConnectError(error.message, error.code ?? Code.Unknown, error.metadata ?? {});
     }

@@ -4,7 +4,6 @@ use quire_app::{
     Call, Client,
     change::Precondition,
     input::{self, Input, Typing},
-    page::PageView,
     selection::Selection,
 };
 use quire_edge::{Problem, Result, params::PathId, reply::Versioned};
@@ -91,10 +90,6 @@ impl Answer {
 
     pub(crate) fn entity<T: Serialize + Versioned>(view: &T) -> Result<Self> {
         Ok(Self { etag: Some(view.etag()), ..Self::shown(view)? })
-    }
-
-    pub(crate) fn page<T: Serialize>(page: &PageView<T>) -> Result<Self> {
-        Self::shown(page)
     }
 
     /// With some members only.
