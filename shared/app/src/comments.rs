@@ -169,6 +169,9 @@ impl From<Comment> for CommentView {
     }
 }
 
+/// The first comments of posts, by the post and how many of them were asked for.
+pub type FirstComments = HashMap<(PostId, usize), PageView<CommentView>>;
+
 impl Comments {
     /// The comments in `store`.
     pub fn new(store: Store) -> Self {
@@ -227,11 +230,7 @@ impl Comments {
     ///
     /// # Errors
     /// The table's.
-    pub fn first<'a>(
-        &'a self,
-        call: &'a Call,
-        lists: Vec<(PostId, usize)>,
-    ) -> BoxFuture<'a, Result<HashMap<(PostId, usize), PageView<CommentView>>>> {
+    pub fn first<'a>(&'a self, call: &'a Call, lists: Vec<(PostId, usize)>) -> BoxFuture<'a, Result<FirstComments>> {
         Box::pin(async move {
             let ids: BTreeSet<_> = lists.iter().map(|(id, _)| *id).collect();
             let posts = async { Ok(self.store.find(ids.iter().copied().map(Key::post).collect()).await?) };
