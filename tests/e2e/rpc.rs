@@ -34,7 +34,9 @@ async fn the_published_clients_call_every_method_and_read_every_error() {
     assert!(folder.join("node_modules/@connectrpc").is_dir(), "install the clients first: npm ci --prefix tests/rpc (Node.js 20 or newer)");
     let (quire, root) = Quire::with_admin().await;
     let generated = tempfile::tempdir().expect("a temporary folder");
-    let mut generate = Command::new("node_modules/.bin/buf");
+    let buf = Command::new(folder.join("buf")).output().await.expect("bash runs");
+    assert!(buf.status.success(), "{}", String::from_utf8_lossy(&buf.stderr));
+    let mut generate = Command::new(String::from_utf8_lossy(&buf.stdout).trim());
     let generate = generate.args(["generate", "../..", "--template", "buf.gen.yaml", "--output"]).arg(generated.path()).current_dir(&folder);
     let output = generate.output().await.expect("buf runs");
     assert!(output.status.success(), "{output:?}");

@@ -185,7 +185,7 @@ impl Exporter {
                 tracing::info!(exportId = %export_id, "There is nothing to export");
                 return Ok(());
             };
-            let document = document::write(&self.store, user, export_id, now).await?;
+            let document = document::write(&self.store, user, &export, now).await?;
             let size = document.as_ref().map(|document| document.len() as u64);
             let commit = Commit::new(None, event.trace.clone(), now).update(&export, &export.done(size, now));
             let commit = match document {

@@ -110,9 +110,10 @@ impl From<io::Error> for Stop {
 }
 
 /// The compressed document of all that an account owns; none if it is larger than it may be.
-pub(super) async fn write(store: &Store, user: User, export: ExportId, now: Timestamp) -> Result<Option<Vec<u8>>> {
+pub(super) async fn write(store: &Store, user: User, export: &Export, now: Timestamp) -> Result<Option<Vec<u8>>> {
     let writer = Writer { gzip: GzEncoder::new(Vec::new(), Compression::default()), most: limits::EXPORT_BYTES, members: 0, items: 0 };
-    match (Copy { store, user: user.id, now, writer }).everything(user, export).await {
+    let until = export.requested_at;
+    match (Composer { store, user: user.id, until, now, writer }).everything(user, export.id).await {
         Ok(document) => Ok(Some(document)),
         Err(Stop::TooLarge) => Ok(None),
         Err(Stop::Failed(error)) => Err(error),
@@ -170,14 +171,16 @@ impl Writer {
 }
 
 /// Reads an account and writes it down.
-struct Copy<'a> {
+struct Composer<'a> {
     store: &'a Store,
     user: UserId,
+    /// When the export was asked for.
+    until: Timestamp,
     now: Timestamp,
     writer: Writer,
 }
 
-impl Copy<'_> {
+impl Composer<'_> {
     async fn everything(mut self, user: User, export: ExportId) -> Result<Vec<u8>, Stop> {
         self.writer.member("format", &"quire-export")?;
         self.writer.member("version", &VERSION)?;
@@ -290,11 +293,13 @@ impl Copy<'_> {
     }
 
     async fn rest(&mut self) -> Result<(), Stop> {
-        let (user, now) = (self.user, self.now);
+        let (user, until, now) = (self.user, self.until, self.now);
         let webhook = |webhook: Webhook| (webhook.created_by == user).then(|| WebhookView::from(webhook));
         self.list("webhooks", Key::WEBHOOKS.to_owned(), "WEBHOOK#", |webhook: &Webhook| webhook.id.sort_key(), webhook).await?;
         let entry = |entry: AuditEvent| {
-            let entry = entry.is_kept(now).then(|| AuditEventView::from(entry))?;
+            // A worker that does it again leaves what the first one has done out, too.
+            let is_due = entry.occurred_at <= until && entry.is_kept(now);
+            let entry = is_due.then(|| AuditEventView::from(entry))?;
             // Who else had to do with the account is not its own.
             Some(AuditEventView { actor_id: entry.actor_id.filter(|actor| *actor == user), ..entry })
         };
