@@ -11,6 +11,7 @@ use quire_domain::{
     audit::AuditEvent,
     comment::Comment,
     cursor::{Followed, Position},
+    export::Export,
     follow::Follow,
     id::{ExportId, PostId, UserId},
     identity::Identities,
