@@ -99,25 +99,26 @@ async fn mutations_count_as_writes_one_for_each_field_and_queries_do_not() {
 #[tokio::test]
 async fn a_page_of_posts_with_authors_and_comments_is_four_round_trips() {
     let quire = Quire::start().await;
-    let (ada, bob) = (quire.person("ada").await, quire.person("bob").await);
+    let (ada, bob, eve) = (quire.person("ada").await, quire.person("bob").await, quire.person("eve").await);
     for number in 0..20 {
         let author = if number % 2 == 0 { &ada } else { &bob };
         let post = quire.published_post(author, &format!("Number {number}")).await;
-        quire.post_as(&bob, &format!("/api/v1/posts/{post}/comments"), &json!({ "content": "Well said" })).await.expect(201);
+        quire.post_as(&eve, &format!("/api/v1/posts/{post}/comments"), &json!({ "content": "Well said" })).await.expect(201);
     }
     let document = "{ posts(first: 20) { nodes { title content author { name } comments { content author { name } } } } }";
     ask(&quire, Some(&bob), document, json!({})).await;
     quire.faults().consumed();
     let page = data(&ask(&quire, Some(&bob), document, json!({})).await);
     let nodes = page["posts"]["nodes"].as_array().expect("posts");
-    assert!(nodes.len() == 20 && nodes.iter().all(|post| post["comments"][0]["author"]["name"] == "bob" && post["content"].is_string()), "{page}");
+    assert!(nodes.len() == 20 && nodes.iter().all(|post| post["comments"][0]["author"]["name"] == "eve" && post["content"].is_string()), "{page}");
     let consumed = quire.faults().consumed().into_iter().filter(|(call, _)| call.function.as_deref() == Some("AnswerGraphql"));
     let calls: Vec<_> = consumed.map(|(call, _)| call.operation).collect();
-    // What is due and what is published, one after the other.
+    // What is due, and what is published, one after the other.
     assert_eq!(calls[..2], ["Query", "Query"], "{calls:?}");
-    // Authors, posts, and whose comments may be seen; the comments of each post, at the same time; their authors are known by then.
+    // At the same time authors, posts, whose comments may be seen, and the comments of each post; and last their authors.
     let (batches, queries): (Vec<_>, Vec<_>) = calls[2..].iter().partition(|call| *call == "BatchGetItem");
-    assert_eq!((batches.len(), queries.len()), (3, 20), "{calls:?}");
+    assert_eq!((batches.len(), queries.len()), (4, 20), "{calls:?}");
+    assert_eq!(calls.last().map(String::as_str), Some("BatchGetItem"), "{calls:?}");
     quire.stop().await;
 }
 

@@ -8,11 +8,12 @@ use std::{
 };
 
 use futures::future::{BoxFuture, FutureExt, Shared};
+use quire_app::Error;
 
 use crate::failure::Failure;
 
-/// How often a batch lets others run before it is read. Those that run ask for what they need.
-const TURNS: usize = 3;
+/// How often a batch lets others run after the last key that it got. Those that run ask for what they need, though not all in one turn.
+const TURNS: usize = 8;
 
 type Outcome<K, V> = Result<Arc<HashMap<K, V>>, Failure>;
 type Batch<K, V> = Shared<BoxFuture<'static, Outcome<K, V>>>;
@@ -73,15 +74,23 @@ impl<K: Hash + Eq + Copy + Send + Sync + 'static, V: Clone + Send + Sync + 'stat
         batch
     }
 
+    /// A task of its own reads the batch: as a part of those who wait for it, it would take a turn whenever one of them does.
     fn begin(&self, keys: Keys<K>) -> Batch<K, V> {
         let read = self.read.clone();
-        let batch = async move {
-            for _ in 0..TURNS {
+        let batch = tokio::spawn(async move {
+            let count = || keys.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Vec::len);
+            let (mut known, mut turns) = (count(), 0);
+            while turns < TURNS {
                 tokio::task::yield_now().await;
+                turns += 1;
+                if count() != known {
+                    (known, turns) = (count(), 0);
+                }
             }
             let keys = keys.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
             read(keys).await.map(Arc::new)
-        };
+        });
+        let batch = async { batch.await.unwrap_or_else(|error| Err(Error::internal("reading a batch", error).into())) };
         batch.boxed().shared()
     }
 }
@@ -108,5 +117,26 @@ mod tests {
         loader.clear();
         assert_eq!(loader.load(2).await.unwrap(), Some(20));
         assert_eq!(reads.lock().unwrap().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_batch_waits_for_those_who_ask_some_turns_later() {
+        let reads = Arc::new(Mutex::new(Vec::new()));
+        let seen = reads.clone();
+        let loader = Loader::new(move |keys: Vec<usize>| {
+            seen.lock().unwrap().push(keys.len());
+            async move { Ok(keys.into_iter().map(|key| (key, key)).collect()) }.boxed()
+        });
+        let late = |key: usize| {
+            let loader = &loader;
+            async move {
+                for _ in 0..key % TURNS {
+                    tokio::task::yield_now().await;
+                }
+                loader.load(key).await.unwrap()
+            }
+        };
+        assert!(join_all((0..100).map(late)).await.into_iter().eq((0..100).map(Some)));
+        assert_eq!(*reads.lock().unwrap(), [100]);
     }
 }
