@@ -11,14 +11,14 @@ use tokio::process::Command;
 use crate::NOBODY;
 
 /// Asks as somebody, or as nobody in particular.
-async fn ask(quire: &Quire, who: Option<&Person>, document: &str, variables: Value) -> Reply {
+pub(crate) async fn ask(quire: &Quire, who: Option<&Person>, document: &str, variables: Value) -> Reply {
     let request = quire.request(Method::POST, "/graphql").json(&json!({ "query": document, "variables": variables }));
     send(if let Some(person) = who { request.bearer_auth(&person.token) } else { request }).await
 }
 
 /// The data of a reply without errors.
 #[track_caller]
-fn data(reply: &Reply) -> Value {
+pub(crate) fn data(reply: &Reply) -> Value {
     let body = reply.expect(200);
     assert_eq!(body.get("errors"), None, "{body}");
     body["data"].clone()
@@ -26,7 +26,7 @@ fn data(reply: &Reply) -> Value {
 
 /// The extensions of the only error of a reply.
 #[track_caller]
-fn problem(reply: &Reply) -> Value {
+pub(crate) fn problem(reply: &Reply) -> Value {
     let body = reply.expect(200);
     assert_eq!(body["errors"].as_array().map(Vec::len), Some(1), "{body}");
     body["errors"][0]["extensions"].clone()

@@ -26,6 +26,7 @@ mod notifications;
 mod pages;
 mod passwords;
 mod posts;
+mod protocols;
 mod quotas;
 mod rpc;
 mod second_factor;

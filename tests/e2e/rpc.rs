@@ -13,7 +13,7 @@ fn path(method: &str) -> String {
     format!("/rpc/quire.v1.{method}")
 }
 
-async fn call(quire: &Quire, token: Option<&str>, method: &str, message: &Value) -> Reply {
+pub(crate) async fn call(quire: &Quire, token: Option<&str>, method: &str, message: &Value) -> Reply {
     let request = quire.request(Method::POST, &path(method)).json(message);
     send(if let Some(token) = token { request.bearer_auth(token) } else { request }).await
 }
@@ -53,35 +53,8 @@ async fn the_published_clients_call_every_method_and_read_every_error() {
     quire.stop().await;
 }
 
-#[tokio::test]
-async fn what_one_protocol_writes_another_reads_with_the_same_versions_and_errors() {
-    let quire = Quire::start().await;
-    let ada = quire.person("ada").await;
-    let created = call(&quire, Some(&ada.token), "PostService/CreatePost", &json!({"post": {"title": "T"}})).await;
-    let post = created.expect(200);
-    let (id, tag) = (text(&post["postId"]), created.header("etag").expect("a tag"));
-    let change = quire.request(Method::PATCH, &format!("/api/v1/posts/{id}")).bearer_auth(&ada.token).header("if-match", tag);
-    let changed = send(change.json(&json!({"title": "U"}))).await.expect(200);
-    let read = call(&quire, Some(&ada.token), "PostService/GetPost", &json!({"postId": id})).await.expect(200);
-    assert_eq!((read["version"].as_u64(), &read), (Some(2), &changed));
-
-    let old = json!({"postId": id, "post": {"title": "V"}, "ifVersion": 1});
-    let by_rpc = call(&quire, Some(&ada.token), "PostService/UpdatePost", &old).await;
-    let request = quire.request(Method::PATCH, &format!("/api/v1/posts/{id}")).bearer_auth(&ada.token).header("if-match", "\"1\"");
-    let by_rest = send(request.json(&json!({"title": "V"}))).await;
-    assert_eq!((by_rpc.status.as_u16(), by_rpc.json()["code"].as_str()), (409, Some("aborted")));
-    assert_eq!(problem(&by_rpc), by_rest.json());
-
-    let long = json!({"title": "", "slug": "?"});
-    let by_rpc = call(&quire, Some(&ada.token), "PostService/CreatePost", &json!({"post": long})).await;
-    let by_rest = quire.post_as(&ada, "/api/v1/posts", &long).await;
-    assert_eq!(by_rpc.json()["code"], "invalid_argument");
-    assert_eq!(problem(&by_rpc)["errors"][1], by_rest.json()["errors"][1]);
-    quire.stop().await;
-}
-
 /// The problem among an error's details, by its bytes; its JSON says the same.
-fn problem(reply: &Reply) -> Value {
+pub(crate) fn problem(reply: &Reply) -> Value {
     let error = reply.json();
     let detail = error["details"].as_array().expect("details").iter().find(|detail| detail["type"] == "quire.v1.Problem").expect("a problem");
     let bytes = base64::prelude::BASE64_STANDARD_NO_PAD.decode(text(&detail["value"])).expect("base64");
