@@ -123,6 +123,38 @@ async fn a_page_of_posts_with_authors_and_comments_is_four_round_trips() {
 }
 
 #[tokio::test]
+async fn a_list_goes_on_after_any_of_its_edges() {
+    let quire = Quire::start().await;
+    let ada = quire.person("ada").await;
+    let mut posts = Vec::new();
+    for title in ["One", "Two", "Three"] {
+        posts.insert(0, quire.published_post(&ada, title).await);
+    }
+    let document = "query ($first: Int, $after: String) { posts(first: $first, after: $after) {
+        nodes { id } edges { cursor node { id } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+    } }";
+    let page = async |first: usize, after: &Value| {
+        let posts = data(&ask(&quire, None, document, json!({ "first": first, "after": after })).await)["posts"].clone();
+        let ids = posts["edges"].as_array().expect("edges").iter().map(|edge| text(&edge["node"]["id"])).collect::<Vec<_>>();
+        let nodes = posts["nodes"].as_array().expect("nodes").iter().map(|node| text(&node["id"])).collect::<Vec<_>>();
+        assert_eq!(ids, nodes);
+        (ids, posts)
+    };
+    let (ids, first) = page(2, &Value::Null).await;
+    assert_eq!(ids, posts[..2]);
+    let cursors = [0, 1].map(|index: usize| first["edges"][index]["cursor"].clone());
+    let info = json!({ "hasNextPage": true, "hasPreviousPage": false, "startCursor": cursors[0], "endCursor": cursors[1] });
+    assert_eq!(first["pageInfo"], info);
+    let (ids, last) = page(2, &cursors[0]).await;
+    assert_eq!(ids, posts[1..]);
+    assert_eq!((&last["pageInfo"]["hasNextPage"], &last["pageInfo"]["endCursor"]), (&json!(false), &last["edges"][1]["cursor"]));
+    let (ids, end) = page(2, &last["pageInfo"]["endCursor"]).await;
+    let info = json!({ "hasNextPage": false, "hasPreviousPage": false, "startCursor": null, "endCursor": null });
+    assert_eq!((ids.len(), &end["pageInfo"]), (0, &info));
+    quire.stop().await;
+}
+
+#[tokio::test]
 async fn lists_that_ask_for_too_much_are_refused() {
     let quire = Quire::start().await;
     let ada = quire.person("ada").await;

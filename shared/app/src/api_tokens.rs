@@ -176,7 +176,7 @@ impl ApiTokens {
             policy::require(&call.principal, Action::RevokeTokens, Some(user_id))?;
             let pages = Pages { prefix: "TOKEN#", ..page.pages::<ApiTokenId>(Key::api_tokens(user_id), Order::Descending)? };
             let (tokens, next) = walk(&self.store, pages, |token: &ApiToken| token.id, |_| true).await?;
-            Ok(PageView::new(tokens, next))
+            Ok(PageView::new(tokens, |token| token.id, next))
         })
     }
 

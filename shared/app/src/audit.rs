@@ -112,7 +112,7 @@ impl AuditTrail {
             let Some(subject) = query.subject else { return self.by_month(call, query).await };
             let pages = query.page.pages::<AuditId>(Key::audited(subject), Order::Descending)?;
             let (entries, next) = walk(&self.store, pages, |entry: &AuditEvent| entry.id, |entry| query.keeps(entry, call.now)).await?;
-            Ok(PageView::new(entries, next))
+            Ok(PageView::new(entries, |entry| entry.id, next))
         })
     }
 
@@ -132,7 +132,7 @@ impl AuditTrail {
             entries.extend(items.into_iter().filter(|entry| query.keeps(entry, call.now)));
             if !more {
                 if month <= oldest {
-                    return Ok(PageView::new(entries, None::<AuditId>));
+                    return Ok(PageView::new(entries, |entry| entry.id, None));
                 }
                 last = Some(AuditId::first_of(Timestamp::of_month(month)));
                 month = before(month);
@@ -141,7 +141,7 @@ impl AuditTrail {
                 break;
             }
         }
-        Ok(PageView::new(entries, last))
+        Ok(PageView::new(entries, |entry| entry.id, last))
     }
 }
 

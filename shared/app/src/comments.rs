@@ -221,7 +221,7 @@ impl Comments {
             self.post(call, post_id).await?;
             let wanted = |comment: &Comment| status.is_none_or(|status| status == comment.status) && comment.is_seen_by(&call.principal);
             let (seen, next) = walk(&self.store, pages, |comment: &Comment| comment.id, wanted).await?;
-            Ok(PageView::new(seen, next))
+            Ok(PageView::new(seen, |comment| comment.id, next))
         })
     }
 
@@ -247,7 +247,7 @@ impl Comments {
                 }
             }
             let pages = lists.into_iter().zip(pages).filter(|((id, _), _)| visible.contains(id));
-            Ok(pages.map(|(list, (comments, next))| (list, PageView::new(comments, next))).collect())
+            Ok(pages.map(|(list, (comments, next))| (list, PageView::new(comments, |comment| comment.id, next))).collect())
         })
     }
 
@@ -261,7 +261,7 @@ impl Comments {
             let ModerationQuery { status, page } = query;
             let pages = page.pages::<CommentId>(Key::moderation(*status), Order::Ascending)?;
             let (comments, next) = walk(&self.store, pages, |comment: &Comment| comment.id, |_| true).await?;
-            Ok(PageView::new(comments, next))
+            Ok(PageView::new(comments, |comment| comment.id, next))
         })
     }
 

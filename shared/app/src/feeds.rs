@@ -54,7 +54,7 @@ impl Feeds {
             let entries = self.entries(me, after, page.limit, call.now).await?;
             let pulled = self.pulled(me, after, page.limit, call.now).await?;
             let (posts, next) = merge(pulled.into_iter().chain([entries]), page.limit, posts::position);
-            Ok(PageView::new(posts, next))
+            Ok(PageView::new(posts, posts::position, next))
         })
     }
 

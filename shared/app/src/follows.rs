@@ -122,8 +122,8 @@ impl Follows {
         let pages = page.pages::<Followed>(partition, Order::Descending)?;
         self.store.get::<User>(Key::user(of)).await?.ok_or(Error::NotFound(Kind::User))?;
         let position = |follow: &Follow| Followed { since: follow.created_at, id: other(follow) };
-        let (follows, next) = walk(&self.store, pages, position, |_| true).await?;
-        Ok(PageView::new(follows, next))
+        let (follows, next) = walk(&self.store, pages, &position, |_| true).await?;
+        Ok(PageView::new(follows, position, next))
     }
 
     /// Puts the newest posts of `author` into the feed of `user`. They are those drafted last, out of the list of all that the author has.

@@ -333,7 +333,7 @@ impl LinkedIdentities {
         Box::pin(async move {
             policy::require(&call.principal, Action::ManageIdentities, Some(user))?;
             let identities: Option<Identities> = self.store.get(Key::identities(user)).await?;
-            Ok(PageView::new(identities.map(|identities| identities.identities).unwrap_or_default(), None::<UserId>))
+            Ok(PageView::whole(identities.map(|identities| identities.identities).unwrap_or_default()))
         })
     }
 

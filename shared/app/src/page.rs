@@ -29,6 +29,9 @@ pub struct PageView<T> {
     /// Where the next page begins; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
+    /// The cursor of each item, after which a page may begin as well; for GraphQL alone.
+    #[serde(skip)]
+    pub cursors: Vec<String>,
 }
 
 impl Input for PageRequest {
@@ -55,9 +58,15 @@ impl PageRequest {
 }
 
 impl<T> PageView<T> {
-    /// A page of `items`, and where the next one begins, if there may be one.
-    pub(crate) fn new(items: impl IntoIterator<Item: Into<T>>, next: Option<impl Position>) -> Self {
-        Self { items: items.into_iter().map(Into::into).collect(), next_cursor: next.map(|position| position.cursor()) }
+    /// A page of `items`, each with its position, and where the next one begins, if there may be one.
+    pub(crate) fn new<I: Into<T>, P: Position>(items: impl IntoIterator<Item = I>, position: impl Fn(&I) -> P, next: Option<P>) -> Self {
+        let (cursors, items) = items.into_iter().map(|item| (position(&item).cursor(), item.into())).unzip();
+        Self { items, next_cursor: next.map(|position| position.cursor()), cursors }
+    }
+
+    /// A list of one page.
+    pub(crate) fn whole(items: impl IntoIterator<Item: Into<T>>) -> Self {
+        Self { items: items.into_iter().map(Into::into).collect(), next_cursor: None, cursors: Vec::new() }
     }
 }
 

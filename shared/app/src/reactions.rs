@@ -128,8 +128,8 @@ impl Reactions {
             let pages = page.pages::<Reacted>(Key::reactions(post), Order::Ascending)?;
             seen(call, self.store.get(Key::post(post)).await?)?;
             let position = |reaction: &Reaction| Reacted { by: reaction.user_id, kind: reaction.kind };
-            let (items, next) = walk(&self.store, pages, position, |reaction| kind.is_none_or(|kind| kind == reaction.kind)).await?;
-            Ok(PageView::new(items, next))
+            let (items, next) = walk(&self.store, pages, &position, |reaction| kind.is_none_or(|kind| kind == reaction.kind)).await?;
+            Ok(PageView::new(items, position, next))
         })
     }
 

@@ -51,7 +51,7 @@ impl Tags {
         Box::pin(async move {
             let pages = page.pages::<Tag>(Key::TAGS.to_owned(), Order::Ascending)?;
             let (tags, next) = walk(&self.store, pages, |count: &TagCount| count.sk.clone(), |count| count.post_count > 0).await?;
-            Ok(PageView::new(tags, next))
+            Ok(PageView::new(tags, |count| count.sk.clone(), next))
         })
     }
 }

@@ -297,7 +297,7 @@ impl Users {
             policy::require(&call.principal, Action::ListUsers, None)?;
             let pages = query.page.pages::<UserId>(query.partition(), Order::Descending)?;
             let (users, next) = page::walk(&self.store, pages, |user: &User| user.id, |user| query.keeps(user)).await?;
-            Ok(PageView::new(users.into_iter().map(|user| UserView::of(user, &call.principal)), next))
+            Ok(PageView::new(users.into_iter().map(|user| UserView::of(user, &call.principal)), |user| user.user_id, next))
         })
     }
 }

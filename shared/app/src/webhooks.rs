@@ -322,7 +322,7 @@ impl Webhooks {
             policy::require(&call.principal, Action::ManageWebhooks, None)?;
             let pages = Pages { prefix: "WEBHOOK#", ..page.pages::<WebhookId>(Key::WEBHOOKS.to_owned(), Order::Descending)? };
             let (webhooks, next) = walk(&self.store, pages, |webhook: &Webhook| webhook.id, |_| true).await?;
-            Ok(PageView::new(webhooks, next))
+            Ok(PageView::new(webhooks, |webhook| webhook.id, next))
         })
     }
 
@@ -386,7 +386,7 @@ impl Webhooks {
             self.find(id).await?;
             let kept = |delivery: &Delivery| call.now < delivery.created_at.plus_seconds(limits::WEBHOOK_DELIVERY_SECONDS);
             let (deliveries, next) = walk(&self.store, pages, |delivery: &Delivery| delivery.id, kept).await?;
-            Ok(PageView::new(deliveries, next))
+            Ok(PageView::new(deliveries, |delivery| delivery.id, next))
         })
     }
 

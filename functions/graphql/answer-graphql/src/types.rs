@@ -138,37 +138,60 @@ impl Members {
     }
 }
 
-/// Where a page of a list ends.
+/// Where a page of a list stands, as the Cursor Connections Specification of Relay has it.
 #[derive(Debug, GraphQLObject)]
 pub(crate) struct PageInfo {
     /// Whether there may be more.
     has_next_page: bool,
-    /// What `after` takes to go on; null on the last page.
+    /// False: pages go forward alone.
+    has_previous_page: bool,
+    /// Where its first edge stands; null where there is none.
+    start_cursor: Option<String>,
+    /// What `after` takes to go on. A page that a filter left empty has one as well, if there may be more.
     end_cursor: Option<String>,
 }
 
 impl PageInfo {
-    fn of(next: Option<String>) -> Self {
-        Self { has_next_page: next.is_some(), end_cursor: next }
+    fn of<T>(page: &PageView<T>) -> Self {
+        Self {
+            has_next_page: page.next_cursor.is_some(),
+            has_previous_page: false,
+            start_cursor: page.cursors.first().cloned(),
+            end_cursor: page.next_cursor.as_ref().or(page.cursors.last()).cloned(),
+        }
     }
 }
 
 macro_rules! connections {
-    ($($(#[$about:meta])* $name:ident of $node:ident,)*) => {$(
+    ($($(#[$about:meta])* $name:ident of $node:ident by $edge:ident,)*) => {$(
+        /// One on a page.
+        #[derive(Debug, GraphQLObject)]
+        #[graphql(context = Context, scalar = juniper::DefaultScalarValue)]
+        pub(crate) struct $edge {
+            /// What `after` takes to go on behind it.
+            cursor: String,
+            /// What stands there.
+            node: $node,
+        }
+
         $(#[$about])*
         #[derive(Debug, GraphQLObject)]
         #[graphql(context = Context, scalar = juniper::DefaultScalarValue)]
         pub(crate) struct $name {
-            /// What is on the page.
+            /// What is on the page, each with its cursor.
+            edges: Vec<$edge>,
+            /// The same without cursors.
             nodes: Vec<$node>,
-            /// Where it ends.
+            /// Where the page stands.
             page_info: PageInfo,
         }
 
         impl $name {
             pub(crate) fn of<T: Serialize>(page: PageView<T>) -> Result<Self, Failure> {
-                let nodes = page.items.iter().map($node::of).collect::<Result<_, _>>()?;
-                Ok(Self { nodes, page_info: PageInfo::of(page.next_cursor) })
+                let page_info = PageInfo::of(&page);
+                let nodes = page.items.iter().map($node::of).collect::<Result<Vec<_>, _>>()?;
+                let edges = page.cursors.into_iter().zip(nodes.iter().cloned()).map(|(cursor, node)| $edge { cursor, node });
+                Ok(Self { edges: edges.collect(), nodes, page_info })
             }
         }
     )*};
@@ -176,19 +199,19 @@ macro_rules! connections {
 
 connections! {
     /// A page of accounts.
-    UserConnection of User,
+    UserConnection of User by UserEdge,
     /// A page of posts.
-    PostConnection of Post,
+    PostConnection of Post by PostEdge,
     /// A page of comments.
-    CommentConnection of Comment,
+    CommentConnection of Comment by CommentEdge,
     /// A page of followers, or of who is followed.
-    FollowConnection of Follow,
+    FollowConnection of Follow by FollowEdge,
     /// A page of reactions.
-    ReactionConnection of Reaction,
+    ReactionConnection of Reaction by ReactionEdge,
     /// A page of tags.
-    TagConnection of Tag,
+    TagConnection of Tag by TagEdge,
     /// A page of sessions.
-    SessionConnection of Session,
+    SessionConnection of Session by SessionEdge,
 }
 
 macro_rules! shaped {
@@ -630,7 +653,7 @@ pub(crate) struct ReactionCount {
 }
 
 /// A tag of published posts.
-#[derive(Debug, Deserialize, GraphQLObject)]
+#[derive(Debug, Clone, Deserialize, GraphQLObject)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Tag {
     /// The tag.
@@ -640,7 +663,7 @@ pub(crate) struct Tag {
 }
 
 /// A session of the caller.
-#[derive(Debug, Deserialize, GraphQLObject)]
+#[derive(Debug, Clone, Deserialize, GraphQLObject)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Session {
     /// Names the session.

@@ -80,7 +80,7 @@ impl Posts {
                         None => self.by_year(call, page).await?,
                     };
                     let (posts, next) = merge([published, due], page.limit, position);
-                    Ok(PageView::new(posts, next))
+                    Ok(PageView::new(posts, position, next))
                 }
                 (Some(status @ (Status::Draft | Status::Scheduled | Status::Archived)), author) => {
                     policy::require(&call.principal, Action::SeeUnpublishedPost, author)?;
@@ -95,7 +95,7 @@ impl Posts {
         let pages = Pages { prefix: "POST#", ..page.pages::<PostId>(partition, Order::Descending)? };
         let keep = |post: &PostSummary| filter.keeps(&post.clone().as_of(call.now));
         let (posts, next) = walk(&self.store, pages, |post: &PostSummary| post.id, keep).await?;
-        Ok(PageView::new(posts.into_iter().map(|post| post.as_of(call.now)), next))
+        Ok(PageView::new(posts.into_iter().map(|post| post.as_of(call.now)), |post| post.id, next))
     }
 
     /// Posts that stand as scheduled and whose time has come; none of the others is read.

@@ -40,7 +40,7 @@ impl Posts {
             let earlier = self.store.page::<RevisionSummary>(pages).await?;
             revisions.extend(earlier.items);
             let next = revisions.last().filter(|_| earlier.more).map(RevisionSummary::number);
-            Ok(PageView::new(revisions, next))
+            Ok(PageView::new(revisions, RevisionSummary::number, next))
         })
     }
 

@@ -72,7 +72,7 @@ impl OwnSessions {
             let me = own(call)?;
             let pages = Pages { prefix: PREFIX, ..page.pages::<SessionId>(Key::user(me).pk, Order::Descending)? };
             let (sessions, next) = page::walk(&self.store, pages, |session: &Session| session.id, |session| !session.has_expired(call.now)).await?;
-            Ok(PageView::new(sessions.into_iter().map(|session| SessionSummaryView::of(session, call.session)), next))
+            Ok(PageView::new(sessions.into_iter().map(|session| SessionSummaryView::of(session, call.session)), |session| session.session_id, next))
         })
     }
 
