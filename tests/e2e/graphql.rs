@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use quire_tests::{Person, Quire, Reply, root, send, text};
+use quire_tests::{DEADLINE, Person, Quire, Reply, root, send, text};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -251,5 +251,43 @@ async fn the_examples_of_the_documentation_work() {
     for example in examples {
         data(&ask(&quire, Some(&ada), example, variables.clone()).await);
     }
+    quire.stop().await;
+}
+
+/// The first block of a language in a document.
+fn block<'a>(document: &'a str, language: &str) -> &'a str {
+    let (_, rest) = document.split_once(&format!("```{language}\n")).expect("a block");
+    rest.split("```\n").next().expect("its end")
+}
+
+#[tokio::test]
+async fn the_typescript_of_the_documentation_compiles_and_runs() {
+    let modules = root().join("tests/graphql/node_modules");
+    assert!(modules.join("gql.tada").is_dir(), "install the clients first: npm ci --prefix tests/graphql (Node.js 20 or newer)");
+    let document = std::fs::read_to_string(root().join("docs/graphql.md")).expect("the document");
+    let document = document.split_once("## In TypeScript").expect("the part on TypeScript").1;
+    let quire = Quire::start().await;
+    quire.register("ada").await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let example = block(document, "ts").replace("https://blog.example.org", &quire.cloud().url());
+    for (name, content) in [("tsconfig.json", block(document, "json")), ("example.ts", &example), ("package.json", r#"{ "type": "module" }"#)] {
+        std::fs::write(folder.path().join(name), content).expect("a file");
+    }
+    std::fs::copy(root().join("schema.graphql"), folder.path().join("schema.graphql")).expect("a copy");
+    std::os::unix::fs::symlink(&modules, folder.path().join("node_modules")).expect("a link");
+    let mut printed = String::new();
+    for (program, arguments) in [
+        ("node_modules/.bin/gql.tada", &["generate", "output"][..]),
+        ("node_modules/.bin/gql.tada", &["check"]),
+        ("node_modules/.bin/tsc", &[]),
+        ("node", &["example.js"]),
+    ] {
+        let mut command = Command::new(program);
+        let running = command.args(arguments).current_dir(folder.path()).stdin(Stdio::null()).kill_on_drop(true).output();
+        let output = tokio::time::timeout(2 * DEADLINE, running).await.expect("in time").expect("it runs");
+        printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{program} {arguments:?}: {printed}{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(printed, "PUBLISHED urn:quire:problem:version-mismatch\nada [ 'On notes' ]\n");
     quire.stop().await;
 }
