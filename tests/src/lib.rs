@@ -7,6 +7,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -59,12 +60,28 @@ pub fn source() -> quire_local::template::Source {
     }
 }
 
+/// Lines of the functions that a failing test shows.
+const LINES_OF_A_FAILURE: usize = 40;
+
 /// A running Quire.
 pub struct Quire {
     cloud: Cloud,
     data: TempDir,
     http: reqwest::Client,
-    logs: Arc<Mutex<Vec<String>>>,
+    logs: Logs,
+}
+
+/// What the functions have printed; a test that fails shows the end of it.
+struct Logs(Arc<Mutex<Vec<String>>>);
+
+impl Drop for Logs {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let end = &lines[lines.len().saturating_sub(LINES_OF_A_FAILURE)..];
+            eprintln!("The functions' last lines:\n{}", end.join("\n"));
+        }
+    }
 }
 
 /// A signed-in account.
@@ -163,7 +180,7 @@ impl Quire {
         // Most tests are about other things than mail.
         options.parameters.entry("RequireVerifiedEmail".to_owned()).or_insert_with(|| "false".to_owned());
         let cloud = Cloud::start(options).await.unwrap_or_else(|error| panic!("{error}"));
-        Self { cloud, data, http: reqwest::Client::new(), logs }
+        Self { cloud, data, http: reqwest::Client::new(), logs: Logs(logs) }
     }
 
     /// Stops everything and gives back the data folder.
@@ -189,7 +206,7 @@ impl Quire {
 
     /// Every line that the functions have printed.
     pub fn logs(&self) -> Vec<String> {
-        self.logs.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.logs.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Every mail that was sent, oldest first.
