@@ -117,7 +117,7 @@ async function failures(call, name) {
   assert.equal(wrong.code, Code.InvalidArgument);
   if (name.startsWith("grpc-web")) return;
   const [info] = wrong.findDetails(ErrorInfoSchema);
-  assert.deepEqual([info.reason, info.domain], ["invalid-input", "quire"]);
+  assert.deepEqual([info.reason, info.domain], ["INVALID_INPUT", "quire"]);
   const [request] = wrong.findDetails(BadRequestSchema);
   assert.deepEqual(request.fieldViolations.map((violation) => violation.field), ["username", "email"]);
   const [problem] = wrong.findDetails(ProblemSchema);

@@ -36,19 +36,43 @@ fn code(problem: &Problem) -> ErrorCode {
 fn details(problem: &Problem) -> [Option<ErrorDetail>; 4] {
     let violations: Vec<_> = problem.errors().iter().map(|error| json!({"field": field(&error.pointer), "description": error.message})).collect();
     [
-        detail::<google::ErrorInfo>("google.rpc.ErrorInfo", json!({"reason": problem.name(), "domain": "quire"})),
+        detail::<google::ErrorInfo>("google.rpc.ErrorInfo", json!({"reason": reason(problem.name()), "domain": "quire"})),
         (!violations.is_empty()).then(|| detail::<google::BadRequest>("google.rpc.BadRequest", json!({"fieldViolations": violations}))).flatten(),
         problem.retry_after().and_then(|seconds| detail::<google::RetryInfo>("google.rpc.RetryInfo", json!({"retryDelay": format!("{seconds}s")}))),
         serde_json::to_value(problem.view()).ok().and_then(|document| detail::<v1::Problem>("quire.v1.Problem", document)),
     ]
 }
 
-/// A member's name, where there is one; else its JSON Pointer without the slash before it.
+/// The name of a problem as `google.rpc.ErrorInfo` has reasons: `SLUG_TAKEN`.
+fn reason(name: &str) -> String {
+    name.replace('-', "_").to_ascii_uppercase()
+}
+
+/// The field of the message that a JSON Pointer names, as `google.rpc.BadRequest` has fields: `cover_url`.
 fn field(pointer: &str) -> String {
-    pointer.trim_start_matches('/').replace('/', ".")
+    let mut field = String::new();
+    for letter in pointer.trim_start_matches('/').chars() {
+        match letter {
+            '/' => field.push('.'),
+            letter if letter.is_ascii_uppercase() => field.extend(['_', letter.to_ascii_lowercase()]),
+            letter => field.push(letter),
+        }
+    }
+    field
 }
 
 fn detail<M: Message + Serialize + DeserializeOwned>(name: &str, document: Value) -> Option<ErrorDetail> {
     let message: M = serde_json::from_value(document.clone()).ok()?;
     Some(ErrorDetail { debug: Some(document), ..ErrorDetail::from_message(name, &message) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{field, reason};
+
+    #[test]
+    fn details_name_things_as_google_rpc_does() {
+        assert_eq!(reason("slug-taken"), "SLUG_TAKEN");
+        assert_eq!(["/title", "/coverUrl", "/tags/0"].map(field), ["title", "cover_url", "tags.0"]);
+    }
 }
