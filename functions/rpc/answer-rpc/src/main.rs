@@ -1,4 +1,4 @@
-//! `POST /rpc/{service}/{method}`, `GET /rpc/{service}/{method}`: Connect and gRPC-Web.
+//! `ANY /rpc/{service}/{method}`: Connect and gRPC-Web, by POST and, for methods without side effects, by GET.
 //!
 //! Reads and writes what the operation does that has the name of the method.
 
@@ -24,7 +24,7 @@ use quire_app::{
     users::{Registrations, Users},
 };
 use quire_aws::{BoxError, Setup, kms::Kms};
-use quire_domain::id::UserId;
+use quire_domain::{id::UserId, limits};
 use quire_edge::Route;
 
 use dispatch::Methods;
@@ -79,7 +79,7 @@ fn main() -> ExitCode {
 }
 
 fn route(setup: &Setup) -> Result<Route, BoxError> {
-    let service = transport::service(Methods::new(App::new(setup)?));
-    let router = Router::new().route("/rpc/{service}/{method}", any(transport::answer)).with_state(service);
+    let service = transport::service(Methods::new(App::new(setup)?), limits::BODY_BYTES);
+    let router = Router::new().route("/rpc/{service}/{method}", any(transport::answer::<Methods>)).with_state(service);
     Ok(Route::fixed_with_tokens(router, setup.tokens()?).with_rates(setup.rates()?))
 }
