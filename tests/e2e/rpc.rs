@@ -1,12 +1,13 @@
 //! RPC: the published clients, and what they do not show of the protocols.
 
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use quire_proto::v1;
 use quire_tests::{DEADLINE, PASSWORD, Quire, Reply, root, send, text};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::process::Command;
 
 fn path(method: &str) -> String {
@@ -28,11 +29,10 @@ async fn raw(quire: &Quire, method: &str, form: &str, body: Vec<u8>) -> Reply {
     send(quire.request(Method::POST, &path(method)).header("content-type", form).body(body)).await
 }
 
-#[tokio::test]
-async fn the_published_clients_call_every_method_and_read_every_error() {
+/// A folder with the clients and the code that buf generates.
+async fn clients() -> TempDir {
     let folder = root().join("tests/rpc");
     assert!(folder.join("node_modules/@connectrpc").is_dir(), "install the clients first: npm ci --prefix tests/rpc (Node.js 20 or newer)");
-    let (quire, root) = Quire::with_admin().await;
     let generated = tempfile::tempdir().expect("a temporary folder");
     let buf = Command::new(folder.join("buf")).output().await.expect("bash runs");
     assert!(buf.status.success(), "{}", String::from_utf8_lossy(&buf.stderr));
@@ -44,12 +44,43 @@ async fn the_published_clients_call_every_method_and_read_every_error() {
         std::fs::copy(folder.join(name), generated.path().join(name)).expect("a copy");
     }
     std::os::unix::fs::symlink(folder.join("node_modules"), generated.path().join("node_modules")).expect("a link");
-    let mut scenario = Command::new("node");
-    let scenario = scenario.arg("scenario.js").args([&quire.url("/rpc"), &root.token]).current_dir(generated.path());
-    let running = scenario.stdin(Stdio::null()).kill_on_drop(true).output();
+    generated
+}
+
+async fn node(folder: &TempDir, arguments: &[&str]) -> Output {
+    let mut program = Command::new("node");
+    let running = program.args(arguments).current_dir(folder.path()).stdin(Stdio::null()).kill_on_drop(true).output();
     let output = tokio::time::timeout(2 * DEADLINE, running).await.expect("in time").expect("Node.js runs");
     assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+#[tokio::test]
+async fn the_published_clients_call_every_method_and_read_every_error() {
+    let (quire, root) = Quire::with_admin().await;
+    let output = node(&clients().await, &["scenario.js", &quire.url("/rpc"), &root.token]).await;
     assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 11, "each client says its name");
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn the_example_of_the_documentation_works() {
+    let document = std::fs::read_to_string(root().join("docs/rpc.md")).expect("the document");
+    let example = document.split("```ts\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let quire = Quire::start().await;
+    let ada = quire.person("ada").await;
+    let folder = clients().await;
+    let base = "https://blog.example.org/rpc";
+    assert!(example.contains(base), "{example}");
+    // It has no types: it is JavaScript too.
+    let program = format!("const accessToken = process.argv[2];\n{}", example.replace(base, &quire.url("/rpc")));
+    std::fs::write(folder.path().join("example.js"), program).expect("a file");
+    let output = node(&folder, &["example.js", &ada.token]).await;
+    assert_eq!((&*output.stdout, String::from_utf8_lossy(&output.stderr).as_ref()), (&b""[..], ""));
+    let posts = quire.get("/api/v1/posts").await.expect(200);
+    assert_eq!((&posts["items"][0]["title"], &posts["items"][0]["status"]), (&json!("Hello"), &json!("published")));
+    let refused = node(&folder, &["example.js", "nothing"]).await;
+    assert_eq!(String::from_utf8_lossy(&refused.stderr), "INVALID_TOKEN\n");
     quire.stop().await;
 }
 
@@ -92,6 +123,11 @@ async fn a_method_without_side_effects_is_got_cached_and_never_counted() {
     assert!(wrote.header("ratelimit").is_some(), "{wrote:?}");
     let refused = send(quire.request(Method::GET, &format!("{}?encoding=json&message=%7B%7D", path("PostService/CreatePost")))).await;
     assert_eq!((refused.status.as_u16(), refused.header("allow")), (405, Some("POST")));
+    for (method, allowed) in [("PostService/GetPost", "GET, POST"), ("PostService/CreatePost", "POST")] {
+        let deleted = quire.request(Method::DELETE, &path(method)).header("content-type", "application/proto");
+        let deleted = send(deleted).await;
+        assert_eq!((deleted.status.as_u16(), deleted.header("allow"), deleted.body.len()), (405, Some(allowed), 0));
+    }
     quire.stop().await;
 }
 
@@ -135,7 +171,15 @@ async fn what_is_unknown_too_large_or_too_late_is_refused_in_the_protocols_own_w
     assert_eq!(with("connect-protocol-version", "2", "{}").await, (400, "invalid_argument".to_owned()));
     assert_eq!(with("connect-timeout-ms", "0", "{}").await, (504, "deadline_exceeded".to_owned()));
     assert_eq!(with("accept", "*/*", "[").await, (400, "invalid_argument".to_owned()));
+    assert_eq!(problem(&raw(&quire, tags, "application/json", b"[".to_vec()).await)["title"], "The request cannot be read");
     assert_eq!(with("accept", "*/*", &format!("\"{}\"", "x".repeat(1024 * 1024))).await, (429, "resource_exhausted".to_owned()));
+    // The longest message, and one byte more: what stands before it in gRPC-Web does not count.
+    for (length, status) in [(1024 * 1024, 3), (1024 * 1024 + 1, 8)] {
+        let message = format!("\"{}\"", "x".repeat(length - 2));
+        let reply = raw(&quire, tags, "application/grpc-web+json", frame(message.as_bytes())).await;
+        let trailers = String::from_utf8_lossy(&reply.body);
+        assert!(trailers.contains(&format!("grpc-status: {status}\r")), "{trailers}");
+    }
     let unknown = call(&quire, None, "PostService/Nothing", &json!({})).await;
     assert_eq!((unknown.status.as_u16(), unknown.json()["code"].as_str()), (404, Some("unimplemented")));
 

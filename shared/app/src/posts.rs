@@ -27,9 +27,9 @@ use crate::{
 };
 
 pub use input::PostReplacement;
-pub use list::PostFilter;
 pub(crate) use list::position;
-pub use view::{PostListItem, PostView, RevisionListItem, RevisionView};
+pub use list::{PostFilter, PostQuery};
+pub use view::{PostListItem, PostSelection, PostView, RevisionListItem, RevisionView};
 
 /// The use cases of posts.
 #[derive(Debug, Clone)]

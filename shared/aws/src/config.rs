@@ -32,6 +32,9 @@ pub enum ConfigError {
     /// A variable that should be true or false is neither.
     #[error("the environment variable {0} is neither true nor false")]
     Flag(String),
+    /// A variable that should be an id, or empty, is neither.
+    #[error("the environment variable {0} is not an id")]
+    Id(String),
     /// The file that `AWS_CA_BUNDLE` names cannot be used.
     #[error("AWS_CA_BUNDLE cannot be used")]
     CaBundle(#[source] Box<dyn Error + Send + Sync>),

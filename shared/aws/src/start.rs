@@ -1,5 +1,7 @@
 //! How every function starts.
 
+#[cfg(feature = "kms")]
+use std::sync::Arc;
 use std::{error::Error as StdError, process::ExitCode};
 
 use aws_types::SdkConfig;
@@ -8,9 +10,16 @@ use quire_app::{
     sessions::SessionRules,
     tokens::{Issuer, Tokens},
 };
+#[cfg(feature = "kms")]
+use quire_app::{
+    second_factor::SecondFactors,
+    sessions::{Sessions, SignIn},
+};
 use quire_domain::{id::UserId, session::Lifetimes};
 use quire_store::Store;
 
+#[cfg(feature = "kms")]
+use crate::kms::Kms;
 use crate::{Environment, MissingVariable, config::ConfigError};
 
 /// Any error, at the start of a function.
@@ -64,6 +73,37 @@ impl Setup {
             wants_admin_second_factor: self.environment.flag("REQUIRE_ADMIN_SECOND_FACTOR")?,
             lifetimes: Lifetimes { session: seconds("SESSION_DAYS")?, idle: seconds("SESSION_IDLE_DAYS")? },
         })
+    }
+
+    /// The account that becomes the first admin when it signs in (`FIRST_ADMIN`; empty for none).
+    ///
+    /// # Errors
+    /// [`ConfigError`], with the name of what is wrong.
+    pub fn first_admin(&self) -> Result<Option<UserId>, ConfigError> {
+        match self.environment.get("FIRST_ADMIN")? {
+            none if none.is_empty() => Ok(None),
+            id => id.parse().map(Some).map_err(|_| ConfigError::Id("FIRST_ADMIN".to_owned())),
+        }
+    }
+
+    /// Sessions by [`Setup::session_rules`], with tokens of [`Setup::issuer`] (`SIGNING_KEY_ID`).
+    ///
+    /// # Errors
+    /// [`ConfigError`], with the name of what is wrong.
+    #[cfg(feature = "kms")]
+    pub fn sessions(&self, first_admin: Option<UserId>) -> Result<Sessions, ConfigError> {
+        let vault = Kms::new(&self.aws, self.environment.get("SIGNING_KEY_ID")?);
+        Ok(Sessions::new(self.store()?, Arc::new(vault), self.issuer()?, self.session_rules(first_admin)?))
+    }
+
+    /// Signs in with a password, and with a code where there is a second factor (`SECOND_FACTOR_KEY_ID`, and all of [`Setup::sessions`]).
+    ///
+    /// # Errors
+    /// [`ConfigError`], with the name of what is wrong.
+    #[cfg(feature = "kms")]
+    pub fn sign_in(&self) -> Result<SignIn, ConfigError> {
+        let secrets = Kms::new(&self.aws, self.environment.get("SECOND_FACTOR_KEY_ID")?);
+        Ok(SignIn::new(self.sessions(self.first_admin()?)?, SecondFactors::new(self.store()?, Arc::new(secrets))))
     }
 
     /// Quotas of writes a minute (`WRITES_PER_MINUTE`, `ANONYMOUS_WRITES_PER_MINUTE`).

@@ -20,7 +20,7 @@ use std::{pin::Pin, process::ExitCode};
 
 use axum::{
     Extension, Router,
-    http::{Method, header},
+    http::{HeaderMap, HeaderValue, Method, header},
 };
 use lambda_http::{
     Body as LambdaBody, IntoResponse, Request,
@@ -106,7 +106,8 @@ fn as_get(mut request: Request) -> Request {
 struct Out(axum::response::Response);
 
 impl IntoResponse for Out {
-    fn into_response(self) -> Pin<Box<dyn Future<Output = axum::http::Response<LambdaBody>> + Send>> {
+    fn into_response(mut self) -> Pin<Box<dyn Future<Output = axum::http::Response<LambdaBody>> + Send>> {
+        join(self.0.headers_mut());
         let is_binary = self.0.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes() == b"application/grpc-web+json");
         if !is_binary {
             return self.0.into_response();
@@ -117,5 +118,41 @@ impl IntoResponse for Out {
             let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
             axum::http::Response::from_parts(parts, LambdaBody::Binary(bytes.into()))
         })
+    }
+}
+
+/// Makes one list of a header that stands there several times, which means the same (RFC 9110, section 5.3): a function's reply has every
+/// header once, and `lambda_http` would leave out all values but the first. Cookies have a list of their own.
+fn join(headers: &mut HeaderMap) {
+    let names: Vec<_> = headers.keys().filter(|name| **name != header::SET_COOKIE).cloned().collect();
+    for name in names {
+        let values: Vec<_> = headers.get_all(&name).iter().map(HeaderValue::as_bytes).collect();
+        if let [_, _, ..] = values[..]
+            && let Ok(list) = HeaderValue::from_bytes(&values.join(&b", "[..]))
+        {
+            headers.insert(name, list);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_that_is_repeated_becomes_a_list_and_cookies_stay_apart() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            (header::VARY, "accept"),
+            (header::ETAG, "\"1\""),
+            (header::VARY, "origin, authorization"),
+            (header::SET_COOKIE, "a=1"),
+            (header::SET_COOKIE, "b=2"),
+        ] {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        join(&mut headers);
+        let all: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        assert_eq!(all, [("vary", &b"accept, origin, authorization"[..]), ("etag", b"\"1\""), ("set-cookie", b"a=1"), ("set-cookie", b"b=2")]);
     }
 }

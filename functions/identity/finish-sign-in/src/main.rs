@@ -14,10 +14,9 @@ use axum::{
 };
 use quire_app::{
     identities::{Callback, Finished, SignInEnds},
-    sessions::Sessions,
     users::Registrations,
 };
-use quire_aws::{BoxError, Setup, kms::Kms};
+use quire_aws::{BoxError, Setup};
 use quire_domain::identity::ProviderName;
 use quire_edge::{Created, Id, Once, Origin, Public, Query, Result, Route, SignInCookie, WithoutSignIn};
 use quire_oidc::Providers;
@@ -28,12 +27,7 @@ fn main() -> ExitCode {
 
 fn route(setup: &Setup) -> Result<Route, BoxError> {
     let environment = setup.environment;
-    let vault = Kms::new(&setup.aws, environment.get("SIGNING_KEY_ID")?);
-    let first_admin = match environment.get("FIRST_ADMIN")? {
-        none if none.is_empty() => None,
-        id => Some(id.parse().map_err(|error| format!("FIRST_ADMIN {error}"))?),
-    };
-    let sessions = Sessions::new(setup.store()?, Arc::new(vault), setup.issuer()?, setup.session_rules(first_admin)?);
+    let sessions = setup.sessions(setup.first_admin()?)?;
     let registrations = Registrations::new(setup.store()?, &environment.get("NEW_ACCOUNT_ROLES")?)?;
     let providers = Arc::new(Providers::from_env(|name| environment.get(name))?);
     let sign_ins = SignInEnds::new(setup.store()?, providers, sessions, registrations);

@@ -10,24 +10,10 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use quire_app::{
-    input::{Fields, Input},
-    posts::{Found, PostView, Posts},
-    selection::Selection,
-};
+use quire_app::posts::{Found, PostSelection, Posts};
 use quire_aws::{BoxError, Setup};
 use quire_domain::post::PostName;
 use quire_edge::{Anyone, Id, Moved, Query, Result, Route, Selected};
-
-struct Parameters {
-    selection: Selection,
-}
-
-impl Input for Parameters {
-    fn read(fields: &mut Fields) -> Option<Self> {
-        Some(Self { selection: Selection::read(fields, PostView::FIELDS)? })
-    }
-}
 
 fn main() -> ExitCode {
     quire_edge::run(route)
@@ -42,7 +28,7 @@ async fn handle(
     State(posts): State<Posts>,
     Anyone(call): Anyone,
     Id(name): Id<PostName>,
-    Query(Parameters { selection }): Query<Parameters>,
+    Query(PostSelection(selection)): Query<PostSelection>,
     query: RawQuery,
 ) -> Result<Response> {
     match posts.get(&call, &name).await? {

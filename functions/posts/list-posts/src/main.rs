@@ -10,28 +10,9 @@ use axum::{
     extract::{RawQuery, State},
     routing::get,
 };
-use quire_app::{
-    input::{Fields, Input},
-    page::PageRequest,
-    posts::{PostFilter, PostListItem, Posts},
-    selection::Selection,
-};
+use quire_app::posts::{PostListItem, PostQuery, Posts};
 use quire_aws::{BoxError, Setup};
 use quire_edge::{Anyone, List, Query, Result, Route};
-
-struct Parameters {
-    filter: PostFilter,
-    selection: Selection,
-    page: PageRequest,
-}
-
-impl Input for Parameters {
-    fn read(fields: &mut Fields) -> Option<Self> {
-        let (filter, selection) = (PostFilter::read(fields), Selection::read(fields, PostListItem::FIELDS));
-        let page = PageRequest::read(fields);
-        Some(Self { filter: filter?, selection: selection?, page: page? })
-    }
-}
 
 fn main() -> ExitCode {
     quire_edge::run(route)
@@ -45,7 +26,7 @@ fn route(setup: &Setup) -> Result<Route, BoxError> {
 async fn handle(
     State(posts): State<Posts>,
     Anyone(call): Anyone,
-    Query(Parameters { filter, selection, page }): Query<Parameters>,
+    Query(PostQuery { filter, selection, page }): Query<PostQuery>,
     query: RawQuery,
 ) -> Result<List<PostListItem>> {
     Ok(List::new(posts.list(&call, &filter, &page).await?, query).only(selection))

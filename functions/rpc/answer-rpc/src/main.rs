@@ -1,4 +1,4 @@
-//! `POST /rpc/{service}/{method}`, `GET /rpc/{service}/{method}`: Connect and gRPC-Web.
+//! `ANY /rpc/{service}/{method}`: Connect and gRPC-Web, by POST and, for methods without side effects, by GET.
 //!
 //! Reads and writes what the operation does that has the name of the method.
 
@@ -8,7 +8,7 @@ mod failure;
 mod methods;
 mod transport;
 
-use std::{process::ExitCode, sync::Arc};
+use std::process::ExitCode;
 
 use axum::{Router, routing::any};
 use quire_app::{
@@ -17,14 +17,13 @@ use quire_app::{
     follows::Follows,
     posts::Posts,
     reactions::Reactions,
-    second_factor::SecondFactors,
     sessions::{OwnSessions, Sessions, SignIn},
     tags::Tags,
     user_changes::UserChanges,
     users::{Registrations, Users},
 };
-use quire_aws::{BoxError, Setup, kms::Kms};
-use quire_domain::id::UserId;
+use quire_aws::{BoxError, Setup};
+use quire_domain::limits;
 use quire_edge::Route;
 
 use dispatch::Methods;
@@ -47,22 +46,12 @@ struct App {
 
 impl App {
     fn new(setup: &Setup) -> Result<Self, BoxError> {
-        let first_admin = match setup.environment.get("FIRST_ADMIN")? {
-            none if none.is_empty() => None,
-            id => Some(id.parse::<UserId>().map_err(|error| format!("FIRST_ADMIN {error}"))?),
-        };
-        let sessions = |first_admin| -> Result<Sessions, BoxError> {
-            let vault = Kms::new(&setup.aws, setup.environment.get("SIGNING_KEY_ID")?);
-            Ok(Sessions::new(setup.store()?, Arc::new(vault), setup.issuer()?, setup.session_rules(first_admin)?))
-        };
-        let secrets = Kms::new(&setup.aws, setup.environment.get("SECOND_FACTOR_KEY_ID")?);
-        let factors = SecondFactors::new(setup.store()?, Arc::new(secrets));
         Ok(Self {
             registrations: Registrations::new(setup.store()?, &setup.environment.get("NEW_ACCOUNT_ROLES")?)?,
             users: Users::new(setup.store()?),
             user_changes: UserChanges::new(setup.store()?),
-            sign_in: SignIn::new(sessions(first_admin)?, factors),
-            sessions: sessions(None)?,
+            sign_in: setup.sign_in()?,
+            sessions: setup.sessions(None)?,
             own_sessions: OwnSessions::new(setup.store()?),
             posts: Posts::new(setup.store()?),
             comments: Comments::new(setup.store()?),
@@ -79,7 +68,7 @@ fn main() -> ExitCode {
 }
 
 fn route(setup: &Setup) -> Result<Route, BoxError> {
-    let service = transport::service(Methods::new(App::new(setup)?));
-    let router = Router::new().route("/rpc/{service}/{method}", any(transport::answer)).with_state(service);
+    let service = transport::service(Methods::new(App::new(setup)?), limits::BODY_BYTES);
+    let router = Router::new().route("/rpc/{service}/{method}", any(transport::answer::<Methods>)).with_state(service);
     Ok(Route::fixed_with_tokens(router, setup.tokens()?).with_rates(setup.rates()?))
 }

@@ -3,10 +3,8 @@
 use futures::FutureExt;
 use quire_app::{
     comments::{CommentReplacement, CommentStatusReplacement},
-    input::{Fields, Input},
     page::PageRequest,
-    posts::{Found, PostFilter, PostListItem, PostReplacement, PostView},
-    selection::Selection,
+    posts::{Found, PostQuery, PostReplacement, PostSelection},
     users::{RoleReplacement, UserReplacement},
 };
 use quire_domain::post::PostName;
@@ -79,7 +77,7 @@ methods! {
     "PostService" {
         "CreatePost" writes SignedIn (CreatePostRequest) -> Post = |app, ask| Answer::entity(&app.posts.create(&ask.call, ask.input("post")?).await?);
         "ListPosts" reads Anyone (ListPostsRequest) -> PostPage = |app, ask| {
-            let PostList { filter, selection, page } = ask.query()?;
+            let PostQuery { filter, selection, page } = ask.query()?;
             Ok(Answer::shown(&app.posts.list(&ask.call, &filter, &page).await?)?.only(&selection))
         };
         "GetPost" reads Anyone (GetPostRequest) -> Post = |app, ask| {
@@ -174,30 +172,6 @@ methods! {
         };
         "GetFeed" reads SignedIn (GetFeedRequest) -> PostPage = |app, ask| Answer::shown(&app.feeds.read(&ask.call, &ask.query()?).await?);
         "ListTags" reads Public (ListTagsRequest) -> TagPage = |app, ask| Answer::shown(&app.tags.list(&ask.query::<PageRequest>()?).await?);
-    }
-}
-
-/// What a list of posts takes.
-struct PostList {
-    filter: PostFilter,
-    selection: Selection,
-    page: PageRequest,
-}
-
-impl Input for PostList {
-    fn read(fields: &mut Fields) -> Option<Self> {
-        let (filter, selection) = (PostFilter::read(fields), Selection::read(fields, PostListItem::FIELDS));
-        let page = PageRequest::read(fields);
-        Some(Self { filter: filter?, selection: selection?, page: page? })
-    }
-}
-
-/// The members of a post that are wanted.
-struct PostSelection(Selection);
-
-impl Input for PostSelection {
-    fn read(fields: &mut Fields) -> Option<Self> {
-        Selection::read(fields, PostView::FIELDS).map(Self)
     }
 }
 

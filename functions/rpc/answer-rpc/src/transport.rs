@@ -12,13 +12,10 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
 };
 use bytes::Bytes;
-use connectrpc::{CompressionPolicy, CompressionRegistry, ConnectRpcService, Limits, compression::GzipProvider};
+use connectrpc::{CompressionPolicy, CompressionRegistry, ConnectRpcService, Dispatcher, Limits, compression::GzipProvider};
 use http_body_util::{BodyExt, Full};
 use lambda_http::tower::ServiceExt as _;
-use quire_domain::limits;
 use quire_edge::Problem;
-
-use crate::dispatch::Methods;
 
 /// Where the services are.
 const PREFIX: &str = "/rpc";
@@ -27,25 +24,24 @@ const TEXT: &str = "application/grpc-web-text";
 /// What is read here (`Accept-Post`).
 const ACCEPTED: &str = "application/json, application/proto, application/grpc-web, application/grpc-web+json, application/grpc-web+proto, \
                         application/grpc-web-text, application/grpc-web-text+proto";
+/// Bytes before a message in gRPC-Web: its flags and its length.
+const FRAME: usize = 5;
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 
 /// gRPC-Web's text form, whose parts are padded or not.
 const LENIENT: GeneralPurpose =
     GeneralPurpose::new(&alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
 
-/// The services, by Connect and gRPC-Web.
-pub(crate) type Service = ConnectRpcService<Methods>;
-
-/// With our limits, of bytes that come and of what they are when they are decompressed.
-pub(crate) fn service(methods: Methods) -> Service {
-    let limits = Limits::default().with_max_request_body_size(limits::BODY_BYTES).with_max_message_size(limits::BODY_BYTES);
-    ConnectRpcService::new(methods)
+/// The services, by Connect and gRPC-Web. `limit` is that of a message's bytes, as they come and when they are decompressed.
+pub(crate) fn service<D: Dispatcher>(dispatcher: D, limit: usize) -> ConnectRpcService<D> {
+    let limits = Limits::default().with_max_request_body_size(limit + FRAME).with_max_message_size(limit);
+    ConnectRpcService::new(dispatcher)
         .with_limits(limits)
         .with_compression(CompressionRegistry::new().register(GzipProvider::new()))
         .with_compression_policy(CompressionPolicy::default())
 }
 
-pub(crate) async fn answer(State(service): State<Service>, request: Request) -> Response {
+pub(crate) async fn answer<D: Dispatcher>(State(service): State<ConnectRpcService<D>>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     // The gateway has it whole; what is too large is refused below, in the protocol's own way.
     let Ok(mut body) = to_bytes(body, usize::MAX).await else { return Problem::malformed("The body cannot be read").into_response() };
@@ -72,7 +68,7 @@ pub(crate) async fn answer(State(service): State<Service>, request: Request) -> 
         parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc-web-text+proto"));
     }
     if parts.status == StatusCode::METHOD_NOT_ALLOWED {
-        parts.headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+        parts.headers.entry(header::ALLOW).or_insert(HeaderValue::from_static("POST"));
     }
     if parts.status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
         parts.headers.insert(ACCEPT_POST, HeaderValue::from_static(ACCEPTED));

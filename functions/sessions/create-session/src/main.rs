@@ -5,14 +5,11 @@
 //! template names becomes the first admin, in the transaction that makes its session. A password that is hashed as passwords once were is
 //! hashed again. The reply holds tokens, so it is not recorded: an `Idempotency-Key` has no effect here.
 
-use std::{process::ExitCode, sync::Arc};
+use std::process::ExitCode;
 
 use axum::{Router, extract::State, routing::post};
-use quire_app::{
-    second_factor::SecondFactors,
-    sessions::{NewSession, SessionView, Sessions, SignIn},
-};
-use quire_aws::{BoxError, Setup, kms::Kms};
+use quire_app::sessions::{NewSession, SessionView, SignIn};
+use quire_aws::{BoxError, Setup};
 use quire_edge::{Body, Created, Origin, Public, Result, Route};
 
 fn main() -> ExitCode {
@@ -20,16 +17,7 @@ fn main() -> ExitCode {
 }
 
 fn route(setup: &Setup) -> Result<Route, BoxError> {
-    let vault = Kms::new(&setup.aws, setup.environment.get("SIGNING_KEY_ID")?);
-    let first_admin = match setup.environment.get("FIRST_ADMIN")? {
-        none if none.is_empty() => None,
-        id => Some(id.parse().map_err(|error| format!("FIRST_ADMIN {error}"))?),
-    };
-    let secrets = Kms::new(&setup.aws, setup.environment.get("SECOND_FACTOR_KEY_ID")?);
-    let factors = SecondFactors::new(setup.store()?, Arc::new(secrets));
-    let sessions = Sessions::new(setup.store()?, Arc::new(vault), setup.issuer()?, setup.session_rules(first_admin)?);
-    let sign_in = SignIn::new(sessions, factors);
-    Ok(Route::public(Router::new().route("/api/v1/sessions", post(handle)).with_state(sign_in)).with_rates(setup.rates()?))
+    Ok(Route::public(Router::new().route("/api/v1/sessions", post(handle)).with_state(setup.sign_in()?)).with_rates(setup.rates()?))
 }
 
 async fn handle(

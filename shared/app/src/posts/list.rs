@@ -16,6 +16,7 @@ use crate::{
     Call,
     input::{Fields, Input},
     page::{PageRequest, PageView, merge, walk},
+    selection::Selection,
 };
 
 /// The year before which nothing was published: where the list of published posts ends.
@@ -41,6 +42,25 @@ impl Input for PostFilter {
         let status = fields.optional("status", Status::parse);
         let language = fields.optional("language", Language::parse);
         Some(Self { author: author?, tag: tag?, status: status?, language: language? })
+    }
+}
+
+/// What a list of posts takes.
+#[derive(Debug, Clone)]
+pub struct PostQuery {
+    /// Which posts.
+    pub filter: PostFilter,
+    /// Which members of each.
+    pub selection: Selection,
+    /// Which page.
+    pub page: PageRequest,
+}
+
+impl Input for PostQuery {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let (filter, selection) = (PostFilter::read(fields), Selection::read(fields, PostListItem::FIELDS));
+        let page = PageRequest::read(fields);
+        Some(Self { filter: filter?, selection: selection?, page: page? })
     }
 }
 

@@ -12,6 +12,11 @@ use quire_domain::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::{
+    input::{Fields, Input},
+    selection::Selection,
+};
+
 /// A post as clients see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -53,6 +58,16 @@ pub struct PostView {
     /// Counts changes of the counts: with the version, it tells representations apart.
     #[serde(skip)]
     pub changes: u64,
+}
+
+/// The members of a post that a client wants.
+#[derive(Debug, Clone)]
+pub struct PostSelection(pub Selection);
+
+impl Input for PostSelection {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        Selection::read(fields, PostView::FIELDS).map(Self)
+    }
 }
 
 /// A post in a list.
