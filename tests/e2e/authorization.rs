@@ -43,50 +43,36 @@ fn the_table_has_every_operation_of_the_contract_and_no_other() {
     assert_eq!(distinct.len(), rows.len(), "a row comes twice");
 }
 
+#[test]
+fn graphql_has_a_field_for_every_operation_that_it_can_have() {
+    assert_eq!(graphql::missing(operations().keys()), Vec::<&String>::new());
+}
+
 #[tokio::test]
 async fn every_operation_is_for_those_whom_the_table_names_and_tells_the_quota_where_it_writes() {
-    let world = World::start().await;
-    let operations = operations();
-    let rows = stream::iter(table::rows()).map(|row| wrong(&world, &operations[row.operation], row, Protocol::Rest));
-    let wrong: Vec<_> = rows.buffer_unordered(TOGETHER).collect().await;
-    let wrong = wrong.concat();
-    assert!(wrong.is_empty(), "{} replies are not as the table says:\n{}", wrong.len(), wrong.join("\n"));
-    world.stop().await;
+    every_row_holds(Protocol::Rest, |_| true).await;
 }
 
 #[tokio::test]
 async fn every_method_of_rpc_is_for_those_whom_the_table_of_its_operation_names() {
-    let world = World::start().await;
-    let operations = operations();
-    let rows = table::rows().into_iter().filter(|row| rpc::has(row.operation));
-    let rows = stream::iter(rows).map(|row| wrong(&world, &operations[row.operation], row, Protocol::Rpc));
-    let wrong: Vec<_> = rows.buffer_unordered(TOGETHER).collect().await;
-    let wrong = wrong.concat();
-    assert!(wrong.is_empty(), "{} replies are not as the table says:\n{}", wrong.len(), wrong.join("\n"));
-    world.stop().await;
+    every_row_holds(Protocol::Rpc, rpc::has).await;
 }
 
 #[tokio::test]
 async fn every_field_of_graphql_is_for_those_whom_the_table_names() {
+    every_row_holds(Protocol::Graphql, |operation| graphql::document(operation).is_some()).await;
+}
+
+/// Tries the rows of the operations that the protocol has.
+async fn every_row_holds(protocol: Protocol, has: impl Fn(&str) -> bool) {
     let world = World::start().await;
     let operations = operations();
-    let rows = table::rows().into_iter().filter(|row| graphql::document(row.operation).is_some());
-    let rows = stream::iter(rows).map(|row| wrong_fields(&world, &operations[row.operation], row));
+    let rows = table::rows().into_iter().filter(|row| has(row.operation));
+    let rows = stream::iter(rows).map(|row| wrong(&world, &operations[row.operation], row, protocol));
     let wrong: Vec<_> = rows.buffer_unordered(TOGETHER).collect().await;
     let wrong = wrong.concat();
     assert!(wrong.is_empty(), "{} replies are not as the table says:\n{}", wrong.len(), wrong.join("\n"));
     world.stop().await;
-}
-
-/// What is wrong with what GraphQL says to one row, each as a line.
-async fn wrong_fields(world: &World, operation: &(Method, String), row: Row) -> Vec<String> {
-    let mut wrong = graphql::try_one(world, operation, &row, None, false, row.anonymous).await;
-    for (is_own, statuses) in [(true, row.own), (false, row.others)] {
-        for (role, status) in ROLES.into_iter().zip(statuses) {
-            wrong.extend(graphql::try_one(world, operation, &row, Some(role), is_own, status).await);
-        }
-    }
-    wrong
 }
 
 /// How an operation is called.
@@ -94,6 +80,7 @@ async fn wrong_fields(world: &World, operation: &(Method, String), row: Row) -> 
 enum Protocol {
     Rest,
     Rpc,
+    Graphql,
 }
 
 /// What is wrong with the replies to one row, each as a line.
@@ -119,7 +106,12 @@ async fn try_one(
     let (caller, owner) = world.people(row, role, is_own, changes).await;
     let (path, thing) = world.address(row, template, &owner, changes).await;
     let body = world.body(row, &owner, &thing);
+    let what = format!("{} of {} ({}) by {}", row.operation, if is_own { "its own" } else { "another's" }, row.about, role.unwrap_or("nobody"));
     let (reply, status) = match protocol {
+        Protocol::Graphql => {
+            let wrong = graphql::wrong(world, row.operation, (template, &path), body, caller.as_ref(), status).await;
+            return wrong.into_iter().map(|wrong| format!("{what}: {wrong}")).collect();
+        }
         Protocol::Rest => {
             let request = world.quire.request(method.clone(), &path);
             let request = if let Some(Member { person, .. }) = &caller { request.bearer_auth(&person.token) } else { request };
@@ -127,7 +119,6 @@ async fn try_one(
         }
         Protocol::Rpc => (rpc::call(world, row.operation, (template, &path), body, caller.as_ref()).await, rpc::status(status)),
     };
-    let what = format!("{} of {} ({}) by {}", row.operation, if is_own { "its own" } else { "another's" }, row.about, role.unwrap_or("nobody"));
     let mut wrong = Vec::new();
     if reply.status != status {
         wrong.push(format!("{what}: {} and not {status}: {}", reply.status.as_u16(), String::from_utf8_lossy(&reply.body)));

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fs};
 
 use quire_local::stack::{Function, Stack};
 use quire_tests::{files, folders, root};
+use serde_json::Value;
 
 fn stack() -> Stack {
     quire_local::template::load(&root().join("template.yaml"), &quire_tests::source()).unwrap_or_else(|error| panic!("{error}"))
@@ -64,6 +65,51 @@ fn the_contract_and_the_template_have_the_same_routes() {
         .collect();
     assert_eq!(template.difference(&contract).collect::<Vec<_>>(), Vec::<&(String, String)>::new(), "routes that the contract lacks");
     assert_eq!(contract.difference(&template).collect::<Vec<_>>(), Vec::<&(String, String)>::new(), "operations that the template lacks");
+}
+
+/// Each operation of the contract has a field of the schema, or the reason why there is none; and no field of the schema has no operation.
+#[test]
+fn graphql_does_what_the_contract_does() {
+    let contract: Value = serde_json::from_str(quire_contract::JSON).expect("the contract");
+    let operations: BTreeSet<_> = contract["paths"]
+        .as_object()
+        .expect("paths")
+        .values()
+        .flat_map(|methods| methods.as_object().expect("methods").values())
+        .filter_map(|operation| operation["operationId"].as_str().map(str::to_owned))
+        .collect();
+    let schema = fs::read_to_string(root().join("schema.graphql")).expect("the schema");
+    let has = |name: &str| {
+        let (kind, field) = name.split_once('.').expect("a type and a field");
+        fields(&schema, kind).contains(field)
+    };
+    let document = doc("graphql.md");
+    let section = document.split("## Operations").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("the section");
+    let (mut named, mut used) = (BTreeSet::new(), BTreeSet::new());
+    for row in section.lines().filter(|line| line.starts_with("| `")) {
+        let (operation, field) = row.trim_matches(['|', ' ']).split_once(" | ").expect("two columns");
+        assert!(named.insert(operation.trim_matches('`').to_owned()), "{row}: a second time");
+        if !field.starts_with("None: ") {
+            let field = field.trim_matches('`');
+            assert!(has(field), "schema.graphql has no {field}");
+            used.insert(field.to_owned());
+        }
+    }
+    assert_eq!(named, operations);
+    let unused: Vec<_> = ["Query", "Mutation"]
+        .iter()
+        .flat_map(|kind| fields(&schema, kind).into_iter().map(move |field| format!("{kind}.{field}")))
+        // Who asks is `get-user` with the caller's own id.
+        .filter(|field| field != "Query.me" && !used.contains(field))
+        .collect();
+    assert_eq!(unused, Vec::<String>::new(), "docs/graphql.md says which operations these are");
+}
+
+/// The fields of an object type of the schema.
+fn fields(schema: &str, kind: &str) -> BTreeSet<String> {
+    let body = schema.split(&format!("\ntype {kind} {{\n")).nth(1).and_then(|rest| rest.split("\n}").next()).expect("the type");
+    let lines = body.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| line.starts_with(|first: char| first.is_ascii_lowercase()));
+    lines.filter_map(|line| line.split(['(', ':']).next()).map(str::to_owned).collect()
 }
 
 #[test]

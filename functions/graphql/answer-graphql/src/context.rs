@@ -2,17 +2,22 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use axum::http::StatusCode;
 use futures::FutureExt;
 use quire_app::{
     Call, Client, Error, IdempotencyKey,
+    access_tokens::AccessTokens,
+    api_tokens::{ApiTokenCreation, ApiTokens},
+    audit::AuditTrail,
     change::Precondition,
     comments::{CommentView, Comments},
+    exports::{ExportRequests, Exports},
     feeds::Feeds,
     follows::Follows,
+    identities::LinkedIdentities,
     input::{self, Input, Typing},
     notifications::Notifications,
     page::{PageRequest, PageView},
@@ -20,11 +25,13 @@ use quire_app::{
     persisted::PersistedDocuments,
     posts::{PostView, Posts},
     reactions::Reactions,
+    second_factor_changes::{SecondFactorChanges, SecondFactorViews},
     sessions::{OwnSessions, Sessions, SignIn},
     tags::Tags,
     user_changes::UserChanges,
     users::{Registrations, UserView, Users},
     verification::EmailVerifications,
+    webhooks::{WebhookSecretChanges, Webhooks},
 };
 use quire_domain::{
     id::{PostId, UserId},
@@ -55,6 +62,17 @@ pub(crate) struct UseCases {
     pub(crate) follows: Follows,
     pub(crate) feeds: Feeds,
     pub(crate) tags: Tags,
+    pub(crate) access_tokens: AccessTokens,
+    pub(crate) api_tokens: ApiTokens,
+    pub(crate) api_token_creation: ApiTokenCreation,
+    pub(crate) second_factor_views: SecondFactorViews,
+    pub(crate) second_factor_changes: SecondFactorChanges,
+    pub(crate) identities: LinkedIdentities,
+    pub(crate) export_requests: ExportRequests,
+    pub(crate) exports: Exports,
+    pub(crate) webhooks: Webhooks,
+    pub(crate) webhook_secrets: WebhookSecretChanges,
+    pub(crate) audit: AuditTrail,
     pub(crate) documents: PersistedDocuments,
 }
 
@@ -69,6 +87,7 @@ pub(crate) struct Context {
     pub(crate) comments: Loader<(PostId, usize), PageView<CommentView>>,
     writes: Writes,
     cost: AtomicUsize,
+    shows_secret: AtomicBool,
 }
 
 impl juniper::Context for Context {}
@@ -89,7 +108,7 @@ impl Context {
             let (cases, call) = (comments.clone(), by_reader.clone());
             async move { Ok(cases.comments.first(&call, keys).await?) }.boxed()
         });
-        Self { cases, call, client, user, post, comments, writes, cost: AtomicUsize::new(0) }
+        Self { cases, call, client, user, post, comments, writes, cost: AtomicUsize::new(0), shows_secret: AtomicBool::new(false) }
     }
 
     /// Keeps a document under its hash. It counts as a write, so that nobody keeps too many.
@@ -129,11 +148,26 @@ impl Context {
     pub(crate) fn page(&self, first: Option<i32>, after: Option<String>) -> Result<PageRequest, Failure> {
         let parameters = [first.map(|first| ("limit".to_owned(), first.to_string())), after.map(|after| ("cursor".to_owned(), after))];
         let page: PageRequest = input::read_query(parameters.into_iter().flatten()).map_err(paged)?;
-        let cost = page.limit + limits::GRAPHQL_LIST_COST;
+        self.charge(page.limit + limits::GRAPHQL_LIST_COST)?;
+        Ok(page)
+    }
+
+    /// Counts what is read for one thing alone, or for a list.
+    pub(crate) fn charge(&self, cost: usize) -> Result<(), Failure> {
         if self.cost.fetch_add(cost, Ordering::Relaxed) + cost > limits::GRAPHQL_COST {
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "too-costly", "The lists of the document ask for too much").into());
         }
-        Ok(page)
+        Ok(())
+    }
+
+    /// Says that the reply holds what nobody on its way may keep.
+    pub(crate) fn show_once(&self) {
+        self.shows_secret.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it does.
+    pub(crate) fn shows_secret(&self) -> bool {
+        self.shows_secret.load(Ordering::Relaxed)
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct Service {
     pub(crate) schema: Arc<Schema>,
 }
 
-/// Marks a reply without errors, which caches may keep.
+/// Marks a reply without errors and secrets, which caches may keep.
 #[derive(Debug, Clone, Copy)]
 struct Whole;
 
@@ -148,7 +148,9 @@ async fn answer(schema: &Schema, form: &'static str, method: &Method, request: R
     match operation.execute(&variables, &context).await {
         Ok((data, failures)) if failures.is_empty() => {
             let mut response = reply(form, StatusCode::OK, &json!({ "data": data }));
-            response.extensions_mut().insert(Whole);
+            if !context.shows_secret() {
+                response.extensions_mut().insert(Whole);
+            }
             response
         }
         Ok((data, failures)) => reply(form, StatusCode::OK, &json!({ "errors": failures, "data": data })),

@@ -178,6 +178,40 @@ inputs! {
         parent_id: Option<String> = "parentId",
     }
 
+    /// An API token to make.
+    NewApiToken {
+        /// What it is for.
+        name: String = "name",
+        /// What it may do, such as `posts:read`; one or more.
+        scopes: Vec<String> = "scopes",
+        /// When it ends; never if absent.
+        expires_at: Option<DateTime> = "expiresAt",
+    }
+
+    /// A webhook to make.
+    NewWebhook {
+        /// Where it is.
+        url: String = "url",
+        /// What it is told of, such as `post.published`; one or more.
+        event_types: Vec<String> = "eventTypes",
+        /// What it is for.
+        description: Option<String> = "description",
+        /// Whether it is told at once; it is if absent.
+        is_active: Option<bool> = "isActive",
+    }
+
+    /// What changes of a webhook. Absent members stay; null removes.
+    WebhookPatch {
+        /// Another place.
+        url: Nullable<String> = "url",
+        /// What it is told of; one or more.
+        event_types: Nullable<Vec<String>> = "eventTypes",
+        /// What it is for.
+        description: Nullable<String> = "description",
+        /// Switches it on or off.
+        is_active: Nullable<bool> = "isActive",
+    }
+
     /// Which mails an account wants.
     NotificationPreferencesInput {
         /// Comments on its posts, and answers to its comments.

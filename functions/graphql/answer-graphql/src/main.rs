@@ -15,22 +15,29 @@ use std::{process::ExitCode, sync::Arc};
 
 use axum::{Router, routing::get};
 use quire_app::{
+    access_tokens::AccessTokens,
+    api_tokens::{ApiTokenCreation, ApiTokens},
+    audit::AuditTrail,
     comments::Comments,
+    exports::{ExportRequests, Exports},
     feeds::Feeds,
     follows::Follows,
+    identities::LinkedIdentities,
     notifications::Notifications,
     passwords::Passwords,
     persisted::PersistedDocuments,
     posts::Posts,
     reactions::Reactions,
     second_factor::SecondFactors,
+    second_factor_changes::{SecondFactorChanges, SecondFactorViews},
     sessions::{OwnSessions, Sessions, SignIn},
     tags::Tags,
     user_changes::UserChanges,
     users::{Registrations, Users},
     verification::EmailVerifications,
+    webhooks::{WebhookSecretChanges, Webhooks},
 };
-use quire_aws::{BoxError, Setup, kms::Kms};
+use quire_aws::{BoxError, Setup, kms::Kms, s3::S3};
 use quire_edge::Route;
 
 use context::UseCases;
@@ -49,12 +56,17 @@ fn route(setup: &Setup) -> Result<Route, BoxError> {
     };
     let vault = Arc::new(Kms::new(&setup.aws, environment.get("SIGNING_KEY_ID")?));
     let secrets = Arc::new(Kms::new(&setup.aws, environment.get("SECOND_FACTOR_KEY_ID")?));
-    let sessions = Sessions::new(store.clone(), vault, setup.issuer()?, setup.session_rules(first_admin)?);
+    let factors = SecondFactors::new(store.clone(), secrets);
+    let webhook_vault = Arc::new(Kms::new(&setup.aws, environment.get("WEBHOOK_KEY_ID")?));
+    let files = Arc::new(S3::new(environment, &environment.get("EXPORT_BUCKET")?)?);
+    let wants_verified_email = environment.flag("REQUIRE_VERIFIED_EMAIL")?;
+    let wants_admin_second_factor = environment.flag("REQUIRE_ADMIN_SECOND_FACTOR")?;
+    let sessions = Sessions::new(store.clone(), vault.clone(), setup.issuer()?, setup.session_rules(first_admin)?);
     let cases = UseCases {
         users: Users::new(store.clone()),
         registrations: Registrations::new(store.clone(), &environment.get("NEW_ACCOUNT_ROLES")?)?,
         user_changes: UserChanges::new(store.clone()),
-        sign_in: SignIn::new(sessions.clone(), SecondFactors::new(store.clone(), secrets)),
+        sign_in: SignIn::new(sessions.clone(), factors.clone()),
         sessions,
         own_sessions: OwnSessions::new(store.clone()),
         passwords: Passwords::new(store.clone()),
@@ -66,6 +78,17 @@ fn route(setup: &Setup) -> Result<Route, BoxError> {
         follows: Follows::new(store.clone()),
         feeds: Feeds::new(store.clone()),
         tags: Tags::new(store.clone()),
+        access_tokens: AccessTokens::new(store.clone(), vault, setup.issuer()?, wants_verified_email, wants_admin_second_factor),
+        api_tokens: ApiTokens::new(store.clone()),
+        api_token_creation: ApiTokenCreation::new(store.clone(), wants_verified_email),
+        second_factor_views: SecondFactorViews::new(store.clone()),
+        second_factor_changes: SecondFactorChanges::new(store.clone(), factors, &environment.get("ISSUER")?),
+        identities: LinkedIdentities::new(store.clone()),
+        export_requests: ExportRequests::new(store.clone()),
+        exports: Exports::new(store.clone(), files),
+        webhooks: Webhooks::new(store.clone()),
+        webhook_secrets: WebhookSecretChanges::new(store.clone(), webhook_vault),
+        audit: AuditTrail::new(store.clone()),
         documents: PersistedDocuments::new(store),
     };
     let service = Service { cases: Arc::new(cases), schema: Arc::new(schema::schema(environment.flag("INTROSPECTION")?)) };

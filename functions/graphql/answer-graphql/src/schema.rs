@@ -2,13 +2,15 @@
 
 use juniper::{EmptySubscription, RootNode, graphql_object};
 use quire_app::{
+    audit::AuditQuery,
     comments::{CommentPatch, CommentQuery, CommentStatusReplacement, ModerationQuery},
+    notifications::UnsubscribeToken,
     one_time::{ResetToken, VerificationToken},
     posts::Found,
     users::RoleReplacement,
 };
 use quire_domain::{
-    id::{CommentId, PostId, SessionId, UserId},
+    id::{ApiTokenId, CommentId, DeliveryId, PostId, SessionId, UserId},
     limits,
     post::PostName,
 };
@@ -17,10 +19,14 @@ use quire_edge::params::FollowerId;
 use crate::{
     context::{Context, id, read, versions},
     failure::{Failure, paged},
-    input::{Member, NewComment, NewPost, NewSession, NewUser, NotificationPreferencesInput, PostPatch, UserPatch, members},
+    input::{
+        Member, NewApiToken, NewComment, NewPost, NewSession, NewUser, NewWebhook, NotificationPreferencesInput, PostPatch, UserPatch, WebhookPatch,
+        members,
+    },
     types::{
-        Comment, CommentConnection, CommentDecision, CommentStatus, NotificationPreferences, Post, PostConnection, PostStatus, ReactionKind, Role,
-        SessionConnection, SignedIn, TagConnection, User, UserConnection, shape,
+        AccessToken, AuditEventConnection, Comment, CommentConnection, CommentDecision, CommentStatus, Delivery, Export, IssuedApiToken,
+        IssuedWebhook, NotificationPreferences, PendingSecondFactor, Post, PostConnection, PostStatus, ReactionKind, RecoveryCodes, Role,
+        SessionConnection, SignedIn, TagConnection, User, UserConnection, Webhook, WebhookConnection, WebhookSecret, shape,
     },
 };
 
@@ -150,6 +156,36 @@ impl Query {
         let call = context.signed_in()?;
         let page = context.page(first, after)?;
         SessionConnection::of(context.cases.own_sessions.list(call, &page).await.map_err(paged)?).map(Some)
+    }
+
+    /// A webhook; for admins.
+    async fn webhook(context: &Context, id: juniper::ID) -> Result<Option<Webhook>, Failure> {
+        let call = context.signed_in()?;
+        Webhook::of(&context.cases.webhooks.get(call, self::id(&id)?).await?).map(Some)
+    }
+
+    /// All webhooks, newest first; for admins.
+    async fn webhooks(context: &Context, first: Option<i32>, after: Option<String>) -> Result<Option<WebhookConnection>, Failure> {
+        let call = context.signed_in()?;
+        let page = context.page(first, after)?;
+        WebhookConnection::of(context.cases.webhooks.list(call, &page).await.map_err(paged)?).map(Some)
+    }
+
+    /// The audit trail, newest first, or what of it is about an account, by an account, or of a type; for admins.
+    async fn audit_events(
+        context: &Context,
+        first: Option<i32>,
+        after: Option<String>,
+        subject: Option<juniper::ID>,
+        actor: Option<juniper::ID>,
+        #[graphql(name = "type")] kind: Option<String>,
+    ) -> Result<Option<AuditEventConnection>, Failure> {
+        let call = context.signed_in()?;
+        let page = context.page(first, after)?;
+        let text = |id: Option<juniper::ID>| id.map(|id| id.to_string()).member();
+        let query: AuditQuery = read(members([("subject", text(subject)), ("actor", text(actor)), ("type", kind.member())]))?;
+        let query = AuditQuery { page, ..query };
+        AuditEventConnection::of(context.cases.audit.list(call, &query).await.map_err(paged)?).map(Some)
     }
 }
 
@@ -369,5 +405,113 @@ impl Mutation {
         let (user, FollowerId(follower)) = (self::id(&user_id)?, self::id(&follower_id)?);
         context.cases.follows.unfollow(&call, user, follower).await?;
         Ok(Some(true))
+    }
+
+    /// Makes an API token of the caller's account.
+    async fn create_api_token(context: &Context, user_id: juniper::ID, input: NewApiToken) -> Result<Option<IssuedApiToken>, Failure> {
+        let call = context.write_signed_in(None).await?;
+        let token = context.cases.api_token_creation.create(&call, self::id(&user_id)?, read(input.members())?).await?;
+        IssuedApiToken::of(&token).map(Some)
+    }
+
+    /// Revokes an API token.
+    async fn delete_api_token(context: &Context, user_id: juniper::ID, id: juniper::ID) -> Result<Option<bool>, Failure> {
+        let call = context.write_signed_in(None).await?;
+        let (user, token): (_, ApiTokenId) = (self::id(&user_id)?, self::id(&id)?);
+        context.cases.api_tokens.revoke(&call, user, token).await?;
+        Ok(Some(true))
+    }
+
+    /// Gives an access token in exchange for an API token.
+    async fn create_access_token(context: &Context, api_token: String) -> Result<Option<AccessToken>, Failure> {
+        let call = context.write(None).await?;
+        AccessToken::of(&context.cases.access_tokens.exchange(&call, read(members([("apiToken", api_token.member())]))?).await?).map(Some)
+    }
+
+    /// Makes the secret of a second factor, which waits for its first code.
+    async fn create_second_factor(context: &Context, user_id: juniper::ID, password: String) -> Result<Option<PendingSecondFactor>, Failure> {
+        let call = context.write_signed_in(None).await?;
+        let input = read(members([("password", password.member())]))?;
+        PendingSecondFactor::of(&context.cases.second_factor_changes.start(&call, self::id(&user_id)?, input).await?).map(Some)
+    }
+
+    /// Turns the second factor on, by its first code.
+    async fn confirm_second_factor(context: &Context, user_id: juniper::ID, code: String) -> Result<Option<RecoveryCodes>, Failure> {
+        let call = context.write_signed_in(None).await?;
+        let input = read(members([("code", code.member())]))?;
+        RecoveryCodes::of(&context.cases.second_factor_changes.confirm(&call, self::id(&user_id)?, input).await?).map(Some)
+    }
+
+    /// Turns the second factor off.
+    async fn remove_second_factor(context: &Context, user_id: juniper::ID, password: String, code: String) -> Result<Option<bool>, Failure> {
+        let call = context.write_signed_in(None).await?;
+        let input = read(members([("password", password.member()), ("code", code.member())]))?;
+        context.cases.second_factor_changes.remove(&call, self::id(&user_id)?, input).await?;
+        Ok(Some(true))
+    }
+
+    /// Lets an account at another provider no more sign in to this one.
+    async fn unlink_identity(context: &Context, user_id: juniper::ID, provider: String) -> Result<Option<bool>, Failure> {
+        let call = context.write_signed_in(None).await?;
+        context.cases.identities.unlink(&call, self::id(&user_id)?, id(&provider)?).await?;
+        Ok(Some(true))
+    }
+
+    /// Ends mail of one kind by the token of a link in it.
+    async fn unsubscribe(context: &Context, token: String) -> Result<Option<bool>, Failure> {
+        let call = context.write(None).await?;
+        let token: UnsubscribeToken = id(&token)?;
+        context.cases.notifications.unsubscribe(&call, &token).await?;
+        Ok(Some(true))
+    }
+
+    /// Asks for a copy of all that the caller's account owns.
+    async fn create_export(context: &Context, user_id: juniper::ID, idempotency_key: Option<String>) -> Result<Option<Export>, Failure> {
+        let call = context.write_signed_in(idempotency_key).await?;
+        Export::of(&context.cases.export_requests.request(&call, self::id(&user_id)?).await?).map(Some)
+    }
+
+    /// Makes a webhook.
+    async fn create_webhook(context: &Context, input: NewWebhook) -> Result<Option<IssuedWebhook>, Failure> {
+        let call = context.write_signed_in(None).await?;
+        IssuedWebhook::of(&context.cases.webhook_secrets.create(&call, read(input.members())?).await?).map(Some)
+    }
+
+    /// Changes a webhook, or switches it on or off.
+    async fn update_webhook(context: &Context, id: juniper::ID, input: WebhookPatch, if_version: Option<i32>) -> Result<Option<Webhook>, Failure> {
+        let call = context.write_signed_in(None).await?;
+        let patch = read(input.members())?;
+        Webhook::of(&context.cases.webhooks.update(&call, self::id(&id)?, patch, versions(if_version)).await?).map(Some)
+    }
+
+    /// Removes a webhook; it is told nothing more.
+    async fn delete_webhook(context: &Context, id: juniper::ID, if_version: Option<i32>) -> Result<Option<bool>, Failure> {
+        let call = context.write_signed_in(None).await?;
+        context.cases.webhooks.delete(&call, self::id(&id)?, versions(if_version)).await?;
+        Ok(Some(true))
+    }
+
+    /// Makes another secret of a webhook; the one before stays good for a day.
+    async fn rotate_webhook_secret(context: &Context, id: juniper::ID) -> Result<Option<WebhookSecret>, Failure> {
+        let call = context.write_signed_in(None).await?;
+        WebhookSecret::of(&context.cases.webhook_secrets.rotate(&call, self::id(&id)?).await?).map(Some)
+    }
+
+    /// Has a test sent to a webhook.
+    async fn ping_webhook(context: &Context, id: juniper::ID, idempotency_key: Option<String>) -> Result<Option<Delivery>, Failure> {
+        let call = context.write_signed_in(idempotency_key).await?;
+        Delivery::of(&context.cases.webhooks.ping(&call, self::id(&id)?).await?).map(Some)
+    }
+
+    /// Has a delivery tried once more.
+    async fn repeat_webhook_delivery(
+        context: &Context,
+        webhook_id: juniper::ID,
+        id: juniper::ID,
+        idempotency_key: Option<String>,
+    ) -> Result<Option<Delivery>, Failure> {
+        let call = context.write_signed_in(idempotency_key).await?;
+        let (webhook, delivery): (_, DeliveryId) = (self::id(&webhook_id)?, self::id(&id)?);
+        Delivery::of(&context.cases.webhooks.repeat(&call, webhook, delivery).await?).map(Some)
     }
 }

@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use juniper::{GraphQLEnum, GraphQLObject, GraphQLScalar, ID, graphql_object};
-use quire_app::page::PageView;
-use quire_domain::id::{PostId, UserId};
+use quire_app::{page::PageView, webhooks::IssuedWebhookView};
+use quire_domain::{
+    id::{PostId, UserId},
+    limits,
+};
 use quire_edge::params::PathId;
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -24,7 +28,7 @@ macro_rules! names {
     ($($(#[$about:meta])* $name:ident { $($(#[$what:meta])* $value:ident,)* })*) => {$(
         $(#[$about])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, GraphQLEnum)]
-        #[serde(rename_all = "lowercase")]
+        #[serde(rename_all = "kebab-case")]
         pub(crate) enum $name {
             $($(#[$what])* $value,)*
         }
@@ -94,6 +98,52 @@ names! {
         Insightful,
         /// It is sad.
         Sad,
+    }
+
+    /// How far an export is.
+    ExportStatus {
+        /// It was asked for.
+        Requested,
+        /// It can be fetched.
+        Ready,
+        /// It became too large.
+        Failed,
+    }
+
+    /// Why a webhook is told nothing, if nobody switched it off.
+    WebhookPauseReason {
+        /// It said that it is gone (410).
+        Gone,
+        /// It did not answer well for long.
+        Failing,
+    }
+
+    /// What became of a delivery.
+    DeliveryStatus {
+        /// It is tried, or tried again.
+        Pending,
+        /// The webhook took it.
+        Delivered,
+        /// It was tried for the last time.
+        Failed,
+        /// Its webhook was switched off before.
+        Cancelled,
+    }
+
+    /// Why a webhook gave no reply.
+    DeliveryFailure {
+        /// The name leads nowhere.
+        Unresolved,
+        /// The name leads to an address that is not asked.
+        AddressRefused,
+        /// Nobody takes connections there.
+        Unreachable,
+        /// Its certificate proves nothing, or it speaks no TLS.
+        TlsFailed,
+        /// It took too long.
+        TimedOut,
+        /// It ended the connection, or what it said is no HTTP.
+        NoReply,
     }
 }
 
@@ -212,6 +262,16 @@ connections! {
     TagConnection of Tag by TagEdge,
     /// A page of sessions.
     SessionConnection of Session by SessionEdge,
+    /// A page of API tokens.
+    ApiTokenConnection of ApiToken by ApiTokenEdge,
+    /// A page of the versions of a post.
+    RevisionConnection of Revision by RevisionEdge,
+    /// A page of webhooks.
+    WebhookConnection of Webhook by WebhookEdge,
+    /// A page of deliveries.
+    DeliveryConnection of Delivery by DeliveryEdge,
+    /// A page of the audit trail.
+    AuditEventConnection of AuditEvent by AuditEventEdge,
 }
 
 macro_rules! shaped {
@@ -224,7 +284,22 @@ macro_rules! shaped {
     )*};
 }
 
-shaped!(Tag, Session, SignedIn, NotificationPreferences);
+shaped!(
+    Tag,
+    Session,
+    SignedIn,
+    NotificationPreferences,
+    ApiToken,
+    IssuedApiToken,
+    AccessToken,
+    SecondFactor,
+    PendingSecondFactor,
+    RecoveryCodes,
+    Identity,
+    Export,
+    Delivery,
+    WebhookSecret
+);
 
 /// An account.
 #[derive(Debug, Clone)]
@@ -342,7 +417,39 @@ impl User {
     /// Which mails it wants; for the account itself.
     async fn notification_preferences(&self, context: &Context) -> Result<Option<NotificationPreferences>, Failure> {
         let call = context.signed_in()?;
+        context.charge(limits::GRAPHQL_LIST_COST)?;
         NotificationPreferences::of(&context.cases.notifications.preferences(call, self.user_id()?).await?).map(Some)
+    }
+
+    /// Its API tokens, newest first; for the account itself and for admins.
+    async fn api_tokens(&self, context: &Context, first: Option<i32>, after: Option<String>) -> Result<Option<ApiTokenConnection>, Failure> {
+        let call = context.signed_in()?;
+        let page = context.page(first, after)?;
+        ApiTokenConnection::of(context.cases.api_tokens.list(call, self.user_id()?, &page).await.map_err(paged)?).map(Some)
+    }
+
+    /// Whether its second factor is on; for the account itself.
+    async fn second_factor(&self, context: &Context) -> Result<Option<SecondFactor>, Failure> {
+        let call = context.signed_in()?;
+        context.charge(limits::GRAPHQL_LIST_COST)?;
+        SecondFactor::of(&context.cases.second_factor_views.get(call, self.user_id()?).await?).map(Some)
+    }
+
+    /// The accounts at other providers that sign in to it; for the account itself.
+    async fn identities(&self, context: &Context) -> Result<Option<Vec<Identity>>, Failure> {
+        let call = context.signed_in()?;
+        context.charge(limits::GRAPHQL_LIST_COST)?;
+        let identities = context.cases.identities.list(call, self.user_id()?).await?;
+        identities.items.iter().map(Identity::of).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// A copy of all that it owns that was asked for; for the account itself. Its address is a secret, and good for minutes.
+    async fn export(&self, context: &Context, id: ID) -> Result<Option<Export>, Failure> {
+        let call = context.signed_in()?;
+        context.charge(limits::GRAPHQL_LIST_COST)?;
+        let export = context.cases.exports.get(call, self.user_id()?, self::id(&id)?).await?;
+        context.show_once();
+        Export::of(&export).map(Some)
     }
 }
 
@@ -510,6 +617,20 @@ impl Post {
         let status = status.map(|status| shape(&status)).transpose()?;
         let query = quire_app::comments::CommentQuery { status, page };
         CommentConnection::of(context.cases.comments.list(&context.call, self.post_id()?, &query).await.map_err(paged)?).map(Some)
+    }
+
+    /// Its versions, newest first; for its author and for editors.
+    async fn revisions(&self, context: &Context, first: Option<i32>, after: Option<String>) -> Result<Option<RevisionConnection>, Failure> {
+        let call = context.signed_in()?;
+        let page = context.page(first, after)?;
+        RevisionConnection::of(context.cases.posts.revisions(call, self.post_id()?, &page).await.map_err(paged)?).map(Some)
+    }
+
+    /// The post as one of its versions was; for its author and for editors.
+    async fn revision(&self, context: &Context, version: i32) -> Result<Option<Revision>, Failure> {
+        let call = context.signed_in()?;
+        context.charge(limits::GRAPHQL_LIST_COST)?;
+        Revision::of(&context.cases.posts.revision(call, self.post_id()?, id(&version.to_string())?).await?).map(Some)
     }
 }
 
@@ -715,4 +836,404 @@ pub(crate) struct NotificationPreferences {
     comments: bool,
     /// New followers.
     followers: bool,
+}
+
+/// A version of a post.
+#[derive(Debug, Clone)]
+pub(crate) struct Revision(Members);
+
+impl Revision {
+    pub(crate) fn of(view: &impl Serialize) -> Result<Self, Failure> {
+        Members::of(view).map(Self)
+    }
+}
+
+#[graphql_object]
+#[graphql(context = Context, scalar = juniper::DefaultScalarValue)]
+impl Revision {
+    /// The post.
+    fn post_id(&self) -> ID {
+        self.0.needed("postId").into()
+    }
+
+    /// Which version it was.
+    fn version(&self) -> i32 {
+        number(&self.0.0["version"])
+    }
+
+    /// Who wrote it; null if the account is gone.
+    async fn author(&self, context: &Context) -> Result<Option<User>, Failure> {
+        User::by_id(context, self.0.id("authorId")?).await
+    }
+
+    /// One line.
+    fn title(&self) -> String {
+        self.0.needed("title")
+    }
+
+    /// Markdown; null in lists, which leave it out.
+    fn content(&self) -> Option<String> {
+        self.0.text("content")
+    }
+
+    /// What it is about.
+    fn excerpt(&self) -> Option<String> {
+        self.0.text("excerpt")
+    }
+
+    /// What it was listed under.
+    fn tags(&self) -> Result<Vec<String>, Failure> {
+        self.0.shaped("tags")
+    }
+
+    /// What it is written in.
+    fn language(&self) -> Option<String> {
+        self.0.text("language")
+    }
+
+    /// When this version was written.
+    fn updated_at(&self) -> DateTime {
+        DateTime(self.0.needed("updatedAt"))
+    }
+}
+
+/// An API token, without what it says.
+#[derive(Debug, Clone, Deserialize, GraphQLObject)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ApiToken {
+    /// Names the token.
+    #[graphql(name = "id")]
+    token_id: String,
+    /// What it is for.
+    name: String,
+    /// What it may do, such as `posts:read`.
+    scopes: Vec<String>,
+    /// When it was made.
+    created_at: DateTime,
+    /// When it was last exchanged, to the hour.
+    #[serde(default)]
+    last_used_at: Option<DateTime>,
+    /// When it ends.
+    #[serde(default)]
+    expires_at: Option<DateTime>,
+}
+
+/// A new API token, shown once with what it says.
+#[derive(Deserialize, GraphQLObject)]
+pub(crate) struct IssuedApiToken {
+    /// What is shown of it later.
+    #[serde(flatten)]
+    api_token: ApiToken,
+    /// What it says.
+    token: String,
+}
+
+/// An access token in exchange for an API token.
+#[derive(Deserialize, GraphQLObject)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AccessToken {
+    /// A bearer token (RFC 6750).
+    access_token: String,
+    /// `Bearer`.
+    token_type: String,
+    /// Seconds that the token is valid.
+    expires_in: i32,
+    /// What it may do, separated by spaces.
+    scope: String,
+}
+
+/// Whether a second factor is on.
+#[derive(Debug, Deserialize, GraphQLObject)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SecondFactor {
+    /// Whether it is.
+    is_enabled: bool,
+    /// Since when.
+    #[serde(default)]
+    enabled_at: Option<DateTime>,
+    /// Recovery codes that were not used.
+    recovery_codes_left: i32,
+}
+
+/// A new second factor, shown once, which waits for its first code.
+#[derive(Deserialize, GraphQLObject)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PendingSecondFactor {
+    /// The secret, in Base32.
+    secret: String,
+    /// The same for an authenticator app (`otpauth:`).
+    uri: String,
+    /// Until when it waits.
+    expires_at: DateTime,
+}
+
+/// What stands in for the second factor, once each; shown once.
+#[derive(Deserialize, GraphQLObject)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RecoveryCodes {
+    /// The codes.
+    recovery_codes: Vec<String>,
+}
+
+/// An account at another provider that signs in to this one.
+#[derive(Debug, Deserialize, GraphQLObject)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Identity {
+    /// The provider.
+    provider: String,
+    /// Since when.
+    linked_at: DateTime,
+}
+
+/// A copy of all that an account owns.
+#[derive(Deserialize, GraphQLObject)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Export {
+    /// Names the export.
+    #[graphql(name = "id")]
+    export_id: String,
+    /// How far it is.
+    status: ExportStatus,
+    /// When it was asked for.
+    requested_at: DateTime,
+    /// When it was there.
+    #[serde(default)]
+    ready_at: Option<DateTime>,
+    /// When it is over.
+    expires_at: DateTime,
+    /// Bytes of the document, compressed.
+    #[serde(default)]
+    size: Option<i32>,
+    /// Where it is; whoever has the address gets it.
+    #[serde(default)]
+    url: Option<String>,
+    /// Until when it is there.
+    #[serde(default)]
+    url_expires_at: Option<DateTime>,
+}
+
+/// Who is told of events.
+#[derive(Debug, Clone)]
+pub(crate) struct Webhook(Members);
+
+impl Webhook {
+    pub(crate) fn of(view: &impl Serialize) -> Result<Self, Failure> {
+        Members::of(view).map(Self)
+    }
+}
+
+#[graphql_object]
+#[graphql(context = Context, scalar = juniper::DefaultScalarValue)]
+impl Webhook {
+    /// Names the webhook.
+    fn id(&self) -> ID {
+        self.0.needed("webhookId").into()
+    }
+
+    /// Where it is.
+    fn url(&self) -> String {
+        self.0.needed("url")
+    }
+
+    /// What it is told of, such as `post.published`.
+    fn event_types(&self) -> Result<Vec<String>, Failure> {
+        self.0.shaped("eventTypes")
+    }
+
+    /// What it is for.
+    fn description(&self) -> Option<String> {
+        self.0.text("description")
+    }
+
+    /// Whether it is told anything.
+    fn is_active(&self) -> bool {
+        self.0.0["isActive"].as_bool().unwrap_or_default()
+    }
+
+    /// Why it is not, if nobody switched it off.
+    fn pause_reason(&self) -> Result<Option<WebhookPauseReason>, Failure> {
+        self.0.shaped("pauseReason")
+    }
+
+    /// Who made it; null if the account is gone.
+    async fn created_by(&self, context: &Context) -> Result<Option<User>, Failure> {
+        User::by_id(context, self.0.id("createdBy")?).await
+    }
+
+    /// When it was made.
+    fn created_at(&self) -> DateTime {
+        DateTime(self.0.needed("createdAt"))
+    }
+
+    /// When it last changed.
+    fn updated_at(&self) -> DateTime {
+        DateTime(self.0.needed("updatedAt"))
+    }
+
+    /// Counts changes, from 1.
+    fn version(&self) -> i32 {
+        number(&self.0.0["version"])
+    }
+
+    /// What it was told, newest first.
+    async fn deliveries(&self, context: &Context, first: Option<i32>, after: Option<String>) -> Result<Option<DeliveryConnection>, Failure> {
+        let call = context.signed_in()?;
+        let page = context.page(first, after)?;
+        DeliveryConnection::of(context.cases.webhooks.deliveries(call, self.0.id("webhookId")?, &page).await.map_err(paged)?).map(Some)
+    }
+}
+
+/// A new webhook, shown once with its secret.
+#[derive(GraphQLObject)]
+#[graphql(context = Context, scalar = juniper::DefaultScalarValue)]
+pub(crate) struct IssuedWebhook {
+    /// What is shown of it later.
+    webhook: Webhook,
+    /// What its requests are signed with.
+    secret: String,
+}
+
+impl IssuedWebhook {
+    pub(crate) fn of(view: &IssuedWebhookView) -> Result<Self, Failure> {
+        Ok(Self { webhook: Webhook::of(&view.shown)?, secret: view.secret.expose_secret().to_owned() })
+    }
+}
+
+/// Another secret of a webhook, shown once.
+#[derive(Deserialize, GraphQLObject)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WebhookSecret {
+    /// What its requests are signed with from now on.
+    secret: String,
+    /// Until when they are signed with the one before, too.
+    #[serde(default)]
+    former_until: Option<DateTime>,
+}
+
+/// What a webhook was told, or is to be.
+#[derive(Debug, Clone, Deserialize, GraphQLObject)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Delivery {
+    /// Names the delivery: `webhook-id` of its requests.
+    #[graphql(name = "id")]
+    delivery_id: String,
+    /// What the webhook is told of, such as `post.published`.
+    event_type: String,
+    /// What became of it.
+    status: DeliveryStatus,
+    /// When it was made.
+    created_at: DateTime,
+    /// When it is tried next.
+    #[serde(default)]
+    next_attempt_at: Option<DateTime>,
+    /// The newest attempts, oldest first.
+    attempts: Vec<DeliveryAttempt>,
+}
+
+/// What came of one request to a webhook.
+#[derive(Debug, Clone, Deserialize, GraphQLObject)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DeliveryAttempt {
+    /// When it was made.
+    attempted_at: DateTime,
+    /// Milliseconds that it took.
+    duration_ms: i32,
+    /// Status of the reply, if there was one.
+    #[serde(default)]
+    status_code: Option<i32>,
+    /// Beginning of the reply's body.
+    #[serde(default)]
+    response_body: Option<String>,
+    /// Why there was none.
+    #[serde(default)]
+    failure: Option<DeliveryFailure>,
+}
+
+/// An entry of the audit trail.
+#[derive(Debug, Clone)]
+pub(crate) struct AuditEvent(Members);
+
+impl AuditEvent {
+    pub(crate) fn of(view: &impl Serialize) -> Result<Self, Failure> {
+        Members::of(view).map(Self)
+    }
+
+    /// The account that a member names, if it does.
+    async fn account(&self, context: &Context, name: &str) -> Result<Option<User>, Failure> {
+        match self.0.text(name) {
+            Some(account) => User::by_id(context, id(&account)?).await,
+            None => Ok(None),
+        }
+    }
+}
+
+/// Members that every entry of the audit trail has; the others are its details.
+const COMMON: [&str; 6] = ["auditEventId", "type", "occurredAt", "actorId", "subjectId", "correlationId"];
+
+#[graphql_object]
+#[graphql(context = Context, scalar = juniper::DefaultScalarValue)]
+impl AuditEvent {
+    /// Names the entry.
+    fn id(&self) -> ID {
+        self.0.needed("auditEventId").into()
+    }
+
+    /// What was done, such as `session.created`.
+    #[graphql(name = "type")]
+    fn kind(&self) -> String {
+        self.0.needed("type")
+    }
+
+    /// When it was done.
+    fn occurred_at(&self) -> DateTime {
+        DateTime(self.0.needed("occurredAt"))
+    }
+
+    /// Who did it, if an account did.
+    fn actor_id(&self) -> Option<ID> {
+        self.0.text("actorId").map(ID::from)
+    }
+
+    /// The same; null also if the account is gone.
+    async fn actor(&self, context: &Context) -> Result<Option<User>, Failure> {
+        self.account(context, "actorId").await
+    }
+
+    /// The account that it was done to, if it is one.
+    fn subject_id(&self) -> Option<ID> {
+        self.0.text("subjectId").map(ID::from)
+    }
+
+    /// The same; null also if the account is gone.
+    async fn subject(&self, context: &Context) -> Result<Option<User>, Failure> {
+        self.account(context, "subjectId").await
+    }
+
+    /// The request that it came from.
+    fn correlation_id(&self) -> String {
+        self.0.needed("correlationId")
+    }
+
+    /// What else there is to say.
+    fn details(&self) -> Vec<AuditDetail> {
+        let members = self.0.0.as_object().into_iter().flatten().filter(|(name, _)| !COMMON.contains(&name.as_str()));
+        members.map(|(name, value)| AuditDetail { name: name.clone(), values: texts(value) }).collect()
+    }
+}
+
+/// One thing that an entry of the audit trail says.
+#[derive(Debug, GraphQLObject)]
+pub(crate) struct AuditDetail {
+    /// The member of the entry in REST.
+    name: String,
+    /// What it says; several where it is a list.
+    values: Vec<String>,
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(values) => values.iter().flat_map(texts).collect(),
+        Value::String(text) => vec![text.clone()],
+        value => vec![value.to_string()],
+    }
 }
