@@ -64,23 +64,17 @@ async fn the_published_clients_call_every_method_and_read_every_error() {
 }
 
 #[tokio::test]
-async fn the_example_of_the_documentation_works() {
+async fn the_typescript_of_the_documentation_compiles_and_runs() {
     let document = std::fs::read_to_string(root().join("docs/rpc.md")).expect("the document");
-    let example = document.split("```ts\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let example = document.split("```ts\n").nth(1).and_then(|rest| rest.split("```\n").next()).expect("an example");
     let quire = Quire::start().await;
-    let ada = quire.person("ada").await;
+    quire.register("ada").await;
     let folder = clients().await;
-    let base = "https://blog.example.org/rpc";
-    assert!(example.contains(base), "{example}");
-    // It has no types: it is JavaScript too.
-    let program = format!("const accessToken = process.argv[2];\n{}", example.replace(base, &quire.url("/rpc")));
-    std::fs::write(folder.path().join("example.js"), program).expect("a file");
-    let output = node(&folder, &["example.js", &ada.token]).await;
-    assert_eq!((&*output.stdout, String::from_utf8_lossy(&output.stderr).as_ref()), (&b""[..], ""));
-    let posts = quire.get("/api/v1/posts").await.expect(200);
-    assert_eq!((&posts["items"][0]["title"], &posts["items"][0]["status"]), (&json!("Hello"), &json!("published")));
-    let refused = node(&folder, &["example.js", "nothing"]).await;
-    assert_eq!(String::from_utf8_lossy(&refused.stderr), "INVALID_TOKEN\n");
+    std::fs::write(folder.path().join("example.ts"), example.replace("https://blog.example.org", &quire.url(""))).expect("a file");
+    node(&folder, &["node_modules/typescript/bin/tsc", "--strict", "--target", "es2022", "--module", "nodenext", "--skipLibCheck", "example.ts"])
+        .await;
+    let output = node(&folder, &["example.js"]).await;
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "VERSION_MISMATCH\n[ 'Hello' ] undefined\n");
     quire.stop().await;
 }
 
