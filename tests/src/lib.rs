@@ -78,8 +78,9 @@ impl Drop for Logs {
     fn drop(&mut self) {
         if thread::panicking() {
             let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let end = &lines[lines.len().saturating_sub(LINES_OF_A_FAILURE)..];
-            eprintln!("The functions' last lines:\n{}", end.join("\n"));
+            let remarkable: Vec<_> = lines.iter().filter(|line| !line.contains(r#""level":"INFO""#)).map(String::as_str).collect();
+            let end = &remarkable[remarkable.len().saturating_sub(LINES_OF_A_FAILURE)..];
+            eprintln!("The functions' last lines, without those of usual work:\n{}", end.join("\n"));
         }
     }
 }
