@@ -1,8 +1,10 @@
 //! GraphQL: the same rules as REST, by fields.
 
-use std::process::Stdio;
+use std::{io::Read, process::Stdio};
 
-use quire_tests::{DEADLINE, Person, Quire, Reply, root, send, text};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use flate2::read::GzDecoder;
+use quire_tests::{DEADLINE, Person, Quire, Reply, eventually, root, send, text};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -197,6 +199,11 @@ async fn mutations_are_posts_and_forms_are_negotiated() {
     let by_get = send(request(Method::GET, "/graphql").query(&[("query", "mutation { deleteSessions }")])).await;
     by_get.expect_problem(405, "method-not-allowed");
     assert_eq!(by_get.header("allow"), Some("POST"));
+    for (method, path) in [(Method::PUT, "/graphql"), (Method::DELETE, "/graphql"), (Method::PATCH, "/rpc/quire.v1.UserService/GetUser")] {
+        let refused = send(request(method, path)).await;
+        refused.expect_problem(405, "method-not-allowed");
+        assert_eq!(refused.header("allow"), Some("GET, HEAD, OPTIONS, POST"), "{path}");
+    }
     send(request(Method::POST, "/graphql").header("content-type", "text/plain").body("{}")).await.expect_problem(415, "unsupported-media-type");
     send(request(Method::POST, "/graphql").header("accept", "text/html").json(&json!({ "query": "{ me { id } }" })))
         .await
@@ -211,14 +218,182 @@ async fn mutations_are_posts_and_forms_are_negotiated() {
     quire.stop().await;
 }
 
+/// The introspection query of the reference implementation (graphql-js 16), which GraphiQL sends.
+fn introspection() -> String {
+    let type_ref = (0..9).fold("kind name".to_owned(), |inner, _| format!("kind name ofType {{ {inner} }}"));
+    format!(
+        "query IntrospectionQuery {{
+           __schema {{
+             queryType {{ name }} mutationType {{ name }} subscriptionType {{ name }} types {{ ...FullType }}
+             directives {{ name description locations args {{ ...InputValue }} }}
+           }}
+         }}
+         fragment FullType on __Type {{
+           kind name description
+           fields(includeDeprecated: true) {{ name description args {{ ...InputValue }} type {{ ...TypeRef }} isDeprecated deprecationReason }}
+           inputFields {{ ...InputValue }} interfaces {{ ...TypeRef }}
+           enumValues(includeDeprecated: true) {{ name description isDeprecated deprecationReason }} possibleTypes {{ ...TypeRef }}
+         }}
+         fragment InputValue on __InputValue {{ name description type {{ ...TypeRef }} defaultValue }}
+         fragment TypeRef on __Type {{ {type_ref} }}"
+    )
+}
+
 #[tokio::test]
 async fn the_schema_is_told_unless_the_deployment_says_otherwise() {
     const DOCUMENT: &str = "{ __schema { queryType { name } } }";
     let quire = Quire::start().await;
     assert_eq!(data(&ask(&quire, None, DOCUMENT, json!({})).await)["__schema"]["queryType"]["name"], "Query");
+    // What editors ask first is within the limits.
+    let types = data(&ask(&quire, None, &introspection(), json!({})).await)["__schema"]["types"].clone();
+    assert!(types.as_array().is_some_and(|types| types.iter().any(|shown| shown["name"] == "Webhook")), "{types}");
     quire.stop().await;
     let quire = Quire::start_with(&[("GraphqlIntrospection", "false")]).await;
     assert!(ask(&quire, None, DOCUMENT, json!({})).await.expect(200)["errors"].is_array());
+    quire.stop().await;
+}
+
+/// What browsers accept.
+const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+
+#[tokio::test]
+async fn browsers_are_shown_a_page_that_needs_no_other_host_where_the_deployment_says_so() {
+    let quire = Quire::start_with(&[("Graphiql", "true")]).await;
+    let get = |accept: &str| quire.request(Method::GET, "/graphql").header("accept", accept);
+    let shown = send(get(BROWSER)).await;
+    assert_eq!((shown.status.as_u16(), shown.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    assert_eq!(shown.header("cache-control"), Some("no-store"));
+    assert!(shown.header("vary").is_some_and(|vary| vary.contains("Accept")), "{:?}", shown.headers);
+    let policy = shown.header("content-security-policy").expect("a policy");
+    assert!(policy.starts_with("default-src 'none'; script-src 'sha256-") && policy.contains("connect-src 'self'"), "{policy}");
+    assert!(!policy.contains("http") && !policy.contains('*'), "{policy}");
+
+    let page = String::from_utf8(shown.body.to_vec()).expect("text");
+    for outside in [" src=", "<link", "@import", "url(http", "url(//", "@font-face"] {
+        assert!(!page.split("<script>").next().expect("a head").contains(outside), "{outside}");
+    }
+    let within = |tag: &str| {
+        let inner = page.split_once(&format!("<{tag}>")).and_then(|(_, rest)| rest.split_once(&format!("</{tag}>")));
+        inner.unwrap_or_else(|| panic!("no {tag}")).0
+    };
+    for tag in ["script", "style"] {
+        let hash = BASE64_STANDARD.encode(Sha256::digest(within(tag)));
+        assert!(policy.contains(&format!("'sha256-{hash}'")), "the {tag} is the one that the policy lets in");
+    }
+
+    let packed = send(get(BROWSER).header("accept-encoding", "gzip, br")).await;
+    assert_eq!(packed.header("content-encoding"), Some("gzip"));
+    let mut unpacked = String::new();
+    GzDecoder::new(&packed.body[..]).read_to_string(&mut unpacked).expect("gzip");
+    assert_eq!(unpacked, page);
+    assert!(packed.body.len() < 1024 * 1024, "{} bytes", packed.body.len());
+
+    let asked = send(get(BROWSER).query(&[("query", "{ me { id } }")])).await;
+    assert_eq!(asked.expect(200), json!({ "data": { "me": null } }));
+    assert_eq!(send(get("application/json")).await.status, 400);
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn browsers_are_shown_no_page_unless_the_deployment_says_so() {
+    let quire = Quire::start().await;
+    let get = |accept: &str| quire.request(Method::GET, "/graphql").header("accept", accept);
+    assert_eq!(send(get(BROWSER)).await.status, 400);
+    send(get("text/html")).await.expect_problem(406, "not-acceptable");
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn the_page_is_made_of_what_is_published() {
+    let folder = root().join("functions/graphql/answer-graphql/graphiql");
+    let hint = "install its parts first: npm ci --prefix functions/graphql/answer-graphql/graphiql (Node.js 20 or newer)";
+    assert!(folder.join("node_modules/graphiql").is_dir(), "{hint}");
+    let checked = Command::new("node").args(["build.js", "--check"]).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true).status().await;
+    assert!(checked.expect("Node.js makes the page").success());
+}
+
+#[tokio::test]
+async fn secrets_are_shown_once_and_kept_by_nobody() {
+    let (quire, root) = Quire::with_admin().await;
+    let ada = quire.person("ada").await;
+    let create =
+        "mutation ($id: ID!, $input: NewApiToken!) { createApiToken(userId: $id, input: $input) { apiToken { name scopes expiresAt } token } }";
+    let input = json!({ "name": "CI", "scopes": ["posts:read"] });
+    let reply = ask(&quire, Some(&ada), create, json!({ "id": ada.id, "input": input })).await;
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+    let made = data(&reply)["createApiToken"].clone();
+    assert_eq!(made["apiToken"], json!({ "name": "CI", "scopes": ["posts:read"], "expiresAt": null }));
+    let exchange = "mutation ($token: String!) { createAccessToken(apiToken: $token) { accessToken scope } }";
+    let exchanged = data(&ask(&quire, None, exchange, json!({ "token": made["token"] })).await)["createAccessToken"].clone();
+    assert_eq!(exchanged["scope"], "posts:read");
+    let token = Person { id: ada.id.clone(), token: text(&exchanged["accessToken"]) };
+    let refused = ask(&quire, Some(&token), "mutation { createPost(input: { title: \"T\" }) { id } }", json!({})).await;
+    assert_eq!(problem(&refused)["type"], "urn:quire:problem:insufficient-scope");
+    let wrong = ask(&quire, Some(&ada), create, json!({ "id": ada.id, "input": { "name": "", "scopes": ["x"] } })).await;
+    let path = format!("/api/v1/users/{}/tokens", ada.id);
+    let rest = quire.post_as(&ada, &path, &json!({ "name": "", "scopes": ["x"] })).await.expect_problem(422, "invalid-input");
+    assert_eq!(problem(&wrong), rest);
+
+    let ask_for = "mutation ($id: ID!, $key: String) { createExport(userId: $id, idempotencyKey: $key) { id status url } }";
+    let export = data(&ask(&quire, Some(&ada), ask_for, json!({ "id": ada.id, "key": "k1" })).await)["createExport"].clone();
+    assert_eq!(data(&ask(&quire, Some(&ada), ask_for, json!({ "id": ada.id, "key": "k1" })).await)["createExport"], export, "once");
+    let document = format!("{{ me {{ export(id: {}) {{ status url }} }} }}", export["id"]);
+    let by_get = async || {
+        let request = quire.request(Method::GET, "/graphql").query(&[("query", &document)]).bearer_auth(&ada.token);
+        send(request).await
+    };
+    let ready = eventually(|| async { Some(by_get().await).filter(|reply| data(reply)["me"]["export"]["status"] == "READY") }).await;
+    assert!(data(&ready)["me"]["export"]["url"].is_string());
+    assert_eq!(ready.header("cache-control"), Some("no-store"));
+
+    let create = "mutation ($input: NewWebhook!) { createWebhook(input: $input) { webhook { id url eventTypes version createdBy { id } } secret } }";
+    let input = json!({ "url": "https://127.0.0.1:1/", "eventTypes": ["post.published"] });
+    let webhook = data(&ask(&quire, Some(&root), create, json!({ "input": input })).await)["createWebhook"].clone();
+    assert_eq!(webhook["webhook"]["createdBy"]["id"], root.id.as_str());
+    let update = "mutation ($id: ID!, $v: Int) { updateWebhook(id: $id, input: { isActive: false }, ifVersion: $v) { isActive version } }";
+    let stale = ask(&quire, Some(&root), update, json!({ "id": webhook["webhook"]["id"], "v": 9 })).await;
+    assert_eq!(problem(&stale)["status"], 412);
+    let events = "{ auditEvents(type: \"webhook.created\") { nodes { type actor { id } details { name values } } } }";
+    let events = data(&ask(&quire, Some(&root), events, json!({})).await)["auditEvents"]["nodes"].clone();
+    let details = json!([{ "name": "webhookId", "values": [webhook["webhook"]["id"]] }]);
+    assert_eq!(events, json!([{ "type": "webhook.created", "actor": { "id": root.id }, "details": details }]));
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn an_author_reads_the_versions_of_a_post_beside_it() {
+    let quire = Quire::start().await;
+    let ada = quire.person("ada").await;
+    let post = quire.published_post(&ada, "First").await;
+    let change = "mutation ($id: ID!) { updatePost(id: $id, input: { title: \"Second\" }) { version } }";
+    data(&ask(&quire, Some(&ada), change, json!({ "id": post })).await);
+    let document =
+        "query ($id: ID!) { post(id: $id) { revisions { nodes { version title content author { name } } } revision(version: 2) { title content } } }";
+    let shown = data(&ask(&quire, Some(&ada), document, json!({ "id": post })).await)["post"].clone();
+    let nodes = shown["revisions"]["nodes"].as_array().expect("versions");
+    assert_eq!((&nodes[0]["title"], &nodes[0]["author"]["name"], &nodes[0]["content"]), (&json!("Second"), &json!("ada"), &Value::Null));
+    assert_eq!(shown["revision"]["title"], "First");
+    assert!(shown["revision"]["content"].is_string(), "{shown}");
+    let readers = ask(&quire, None, document, json!({ "id": post })).await.expect(200);
+    assert_eq!(readers["data"], json!({ "post": { "revisions": null, "revision": null } }));
+    quire.stop().await;
+}
+
+#[tokio::test]
+async fn a_field_that_fails_leaves_what_stands_beside_it() {
+    let quire = Quire::start().await;
+    let (ada, bob) = (quire.person("ada").await, quire.person("bob").await);
+    // `posts` of a user is never null: what fails in it takes the user, which can be.
+    let document = "query ($ada: ID!) { other: user(id: $ada) { name posts(first: 0) { id } } me { name secondFactor { isEnabled } } }";
+    let body = ask(&quire, Some(&bob), document, json!({ "ada": ada.id })).await.expect(200);
+    assert_eq!(body["data"], json!({ "other": null, "me": { "name": "bob", "secondFactor": { "isEnabled": false } } }));
+    assert_eq!(body["errors"].as_array().map(Vec::len), Some(1), "{body}");
+    assert_eq!(body["errors"][0]["path"], json!(["other", "posts"]));
+    // What can be null is, alone.
+    let document = "query ($ada: ID!) { user(id: $ada) { name secondFactor { isEnabled } } }";
+    let body = ask(&quire, Some(&bob), document, json!({ "ada": ada.id })).await.expect(200);
+    assert_eq!(body["data"], json!({ "user": { "name": "ada", "secondFactor": null } }));
+    assert_eq!((&body["errors"][0]["path"], &body["errors"][0]["extensions"]["status"]), (&json!(["user", "secondFactor"]), &json!(403)));
     quire.stop().await;
 }
 

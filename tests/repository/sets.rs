@@ -51,13 +51,10 @@ fn the_first_line_of_a_function_names_its_triggers() {
 
 #[test]
 fn the_contract_and_the_template_have_the_same_routes() {
-    // The contract of RPC is proto/.
     let routes = stack().functions.into_values().flat_map(|function| function.routes);
-    // GraphQL has a schema of its own.
-    let is_rest = |path: &str| path != "/graphql" && !path.starts_with("/rpc/");
-    let template: BTreeSet<_> =
-        routes.filter(|route| route.method != "ANY" && is_rest(&route.path)).map(|route| (route.path, route.method)).collect();
-    let contract: BTreeSet<_> = quire_contract::ROUTES
+    let template: BTreeSet<_> = routes.filter(|route| route.method != "ANY").map(|route| (route.path, route.method)).collect();
+    let contract: BTreeSet<_> = [quire_contract::ROUTES, quire_contract::OTHER_ROUTES]
+        .concat()
         .iter()
         .flat_map(|(path, methods)| methods.iter().map(|method| ((*path).to_owned(), (*method).to_owned())))
         // The gateway answers preflights, and `refuse-request` all else.

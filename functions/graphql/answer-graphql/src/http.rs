@@ -18,12 +18,12 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     context::{Context, UseCases},
-    scan,
+    page, scan,
     schema::Schema,
 };
 
-const JSON: &str = "application/json";
-const GRAPHQL: &str = "application/graphql-response+json";
+pub(crate) const JSON: &str = "application/json";
+pub(crate) const GRAPHQL: &str = "application/graphql-response+json";
 /// Hexadecimal digits of a SHA-256.
 const HASH_CHARS: usize = 64;
 
@@ -31,6 +31,8 @@ const HASH_CHARS: usize = 64;
 pub(crate) struct Service {
     pub(crate) cases: Arc<UseCases>,
     pub(crate) schema: Arc<Schema>,
+    /// Whether browsers are shown GraphiQL.
+    pub(crate) has_page: bool,
 }
 
 /// Marks a reply without errors and secrets, which caches may keep.
@@ -72,6 +74,10 @@ pub(crate) async fn by_get(
     headers: HeaderMap,
     parameters: Result<Query<Parameters>, QueryRejection>,
 ) -> Response {
+    let asks_nothing = parameters.as_ref().is_ok_and(|Query(parameters)| parameters.query.is_none() && parameters.extensions.is_none());
+    if service.has_page && asks_nothing && page::is_preferred(&headers) {
+        return page::show(&headers);
+    }
     let Some(form) = form(&headers) else { return not_acceptable() };
     let Ok(Query(Parameters { query, operation_name, variables, extensions })) = parameters else {
         return refused(form, StatusCode::BAD_REQUEST, "The parameters cannot be read");

@@ -7,6 +7,7 @@ mod failure;
 mod http;
 mod input;
 mod loader;
+mod page;
 mod scan;
 mod schema;
 mod types;
@@ -91,7 +92,8 @@ fn route(setup: &Setup) -> Result<Route, BoxError> {
         audit: AuditTrail::new(store.clone()),
         documents: PersistedDocuments::new(store),
     };
-    let service = Service { cases: Arc::new(cases), schema: Arc::new(schema::schema(environment.flag("INTROSPECTION")?)) };
+    let schema = Arc::new(schema::schema(environment.flag("INTROSPECTION")?));
+    let service = Service { cases: Arc::new(cases), schema, has_page: environment.flag("GRAPHIQL")? };
     let router = Router::new().route("/graphql", get(http::by_get).post(http::by_post)).with_state(service);
     Ok(Route::fixed_with_tokens(router, setup.tokens()?).with_rates(setup.rates()?))
 }

@@ -13,6 +13,7 @@ use quire_domain::{
     id::{ApiTokenId, CommentId, DeliveryId, PostId, SessionId, UserId},
     limits,
     post::PostName,
+    revision::RevisionNumber,
 };
 use quire_edge::params::FollowerId;
 
@@ -25,8 +26,8 @@ use crate::{
     },
     types::{
         AccessToken, AuditEventConnection, Comment, CommentConnection, CommentDecision, CommentStatus, Delivery, Export, IssuedApiToken,
-        IssuedWebhook, NotificationPreferences, PendingSecondFactor, Post, PostConnection, PostStatus, ReactionKind, RecoveryCodes, Role,
-        SessionConnection, SignedIn, TagConnection, User, UserConnection, Webhook, WebhookConnection, WebhookSecret, shape,
+        IssuedWebhook, NotificationPreferences, PendingSecondFactor, Post, PostConnection, PostStatus, ReactionKind, RecoveryCodes, Revision,
+        RevisionConnection, Role, SessionConnection, SignedIn, TagConnection, User, UserConnection, Webhook, WebhookConnection, WebhookSecret, shape,
     },
 };
 
@@ -156,6 +157,25 @@ impl Query {
         let call = context.signed_in()?;
         let page = context.page(first, after)?;
         SessionConnection::of(context.cases.own_sessions.list(call, &page).await.map_err(paged)?).map(Some)
+    }
+
+    /// The versions of a post, newest first; for its author and for editors.
+    async fn revisions(
+        context: &Context,
+        post_id: juniper::ID,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<Option<RevisionConnection>, Failure> {
+        let call = context.signed_in()?;
+        let page = context.page(first, after)?;
+        RevisionConnection::of(context.cases.posts.revisions(call, self::id(&post_id)?, &page).await.map_err(paged)?).map(Some)
+    }
+
+    /// A post as one of its versions was; for its author and for editors.
+    async fn revision(context: &Context, post_id: juniper::ID, version: i32) -> Result<Option<Revision>, Failure> {
+        let call = context.signed_in()?;
+        let (post, number): (PostId, RevisionNumber) = (self::id(&post_id)?, id(&version.to_string())?);
+        Revision::of(&context.cases.posts.revision(call, post, number).await?).map(Some)
     }
 
     /// A webhook; for admins.
