@@ -199,10 +199,10 @@ async fn mutations_are_posts_and_forms_are_negotiated() {
     let by_get = send(request(Method::GET, "/graphql").query(&[("query", "mutation { deleteSessions }")])).await;
     by_get.expect_problem(405, "method-not-allowed");
     assert_eq!(by_get.header("allow"), Some("POST"));
-    for (method, path) in [(Method::PUT, "/graphql"), (Method::DELETE, "/graphql"), (Method::PATCH, "/rpc/quire.v1.UserService/GetUser")] {
-        let refused = send(request(method, path)).await;
+    for method in [Method::PUT, Method::DELETE, Method::OPTIONS] {
+        let refused = send(request(method, "/graphql")).await;
         refused.expect_problem(405, "method-not-allowed");
-        assert_eq!(refused.header("allow"), Some("GET, HEAD, OPTIONS, POST"), "{path}");
+        assert_eq!(refused.header("allow"), Some("GET,HEAD,POST"));
     }
     send(request(Method::POST, "/graphql").header("content-type", "text/plain").body("{}")).await.expect_problem(415, "unsupported-media-type");
     send(request(Method::POST, "/graphql").header("accept", "text/html").json(&json!({ "query": "{ me { id } }" })))

@@ -15,28 +15,22 @@ pub const PAGE_TAG: &str = include_str!(concat!(env!("OUT_DIR"), "/page-tag.txt"
 /// `Content-Security-Policy` of the page: its own style, and nothing else.
 pub const PAGE_POLICY: &str = include_str!(concat!(env!("OUT_DIR"), "/policy.txt"));
 
-type Routes = &'static [(&'static str, &'static [&'static str])];
-
 /// Each path of the contract with its methods, sorted; `GET` brings `HEAD`, and all have `OPTIONS`.
-pub const ROUTES: Routes = include!(concat!(env!("OUT_DIR"), "/routes.rs"));
+pub const ROUTES: &[(&str, &[&str])] = include!(concat!(env!("OUT_DIR"), "/routes.rs"));
 
-/// Addresses whose contract is not `openapi.yaml`: the schema of GraphQL, and `proto/`.
-pub const OTHER_ROUTES: Routes =
-    &[("/graphql", &["GET", "HEAD", "OPTIONS", "POST"]), ("/rpc/{service}/{method}", &["GET", "HEAD", "OPTIONS", "POST"])];
-
-/// The methods of an address, whatever its contract is.
+/// The methods of an address.
 pub fn methods(path: &str) -> Option<&'static [&'static str]> {
-    find(ROUTES, path).or_else(|| find(OTHER_ROUTES, path)).map(|(_, methods)| methods)
+    find(path).map(|(_, methods)| methods)
 }
 
 /// The path of the contract that an address is an instance of.
 pub fn template(path: &str) -> Option<&'static str> {
-    find(ROUTES, path).map(|(template, _)| template)
+    find(path).map(|(template, _)| template)
 }
 
 /// Paths without parameters come first, as at the gateway.
-fn find(routes: Routes, path: &str) -> Option<(&'static str, &'static [&'static str])> {
-    let matching = routes.iter().filter(|(template, _)| matches(template, path));
+fn find(path: &str) -> Option<(&'static str, &'static [&'static str])> {
+    let matching = ROUTES.iter().filter(|(template, _)| matches(template, path));
     matching.min_by_key(|(template, _)| template.matches('{').count()).copied()
 }
 
@@ -59,8 +53,6 @@ mod tests {
     fn a_path_has_the_methods_of_its_route() {
         assert_eq!(methods("/api/v1/users"), Some(&["GET", "HEAD", "OPTIONS", "POST"][..]));
         assert_eq!(methods("/api/v1/users/1"), Some(&["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "PUT"][..]));
-        assert_eq!(methods("/graphql"), Some(&["GET", "HEAD", "OPTIONS", "POST"][..]));
-        assert_eq!(methods("/rpc/quire.v1.Users/GetUser"), Some(&["GET", "HEAD", "OPTIONS", "POST"][..]));
         assert_eq!(methods("/health/live"), Some(&["GET", "HEAD", "OPTIONS"][..]));
         for path in ["", "/", "/api/v1/users/", "/api/v1/users/1/2/3", "/api/v1"] {
             assert_eq!(methods(path), None, "{path}");

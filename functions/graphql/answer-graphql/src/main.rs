@@ -1,4 +1,4 @@
-//! `POST /graphql` and `GET /graphql`: the whole domain for clients that ask for exactly what they need.
+//! `ANY /graphql`: the whole domain for clients that ask for exactly what they need, by GET and POST.
 //!
 //! Reads and writes what the use cases behind the fields read and write: one batch for the things of one kind on one level.
 
@@ -31,7 +31,7 @@ use quire_app::{
     reactions::Reactions,
     second_factor::SecondFactors,
     second_factor_changes::{SecondFactorChanges, SecondFactorViews},
-    sessions::{OwnSessions, Sessions, SignIn},
+    sessions::OwnSessions,
     tags::Tags,
     user_changes::UserChanges,
     users::{Registrations, Users},
@@ -51,10 +51,6 @@ fn main() -> ExitCode {
 fn route(setup: &Setup) -> Result<Route, BoxError> {
     let store = setup.store()?;
     let environment = setup.environment;
-    let first_admin = match environment.get("FIRST_ADMIN")? {
-        none if none.is_empty() => None,
-        id => Some(id.parse().map_err(|error| format!("FIRST_ADMIN {error}"))?),
-    };
     let vault = Arc::new(Kms::new(&setup.aws, environment.get("SIGNING_KEY_ID")?));
     let secrets = Arc::new(Kms::new(&setup.aws, environment.get("SECOND_FACTOR_KEY_ID")?));
     let factors = SecondFactors::new(store.clone(), secrets);
@@ -62,13 +58,12 @@ fn route(setup: &Setup) -> Result<Route, BoxError> {
     let files = Arc::new(S3::new(environment, &environment.get("EXPORT_BUCKET")?)?);
     let wants_verified_email = environment.flag("REQUIRE_VERIFIED_EMAIL")?;
     let wants_admin_second_factor = environment.flag("REQUIRE_ADMIN_SECOND_FACTOR")?;
-    let sessions = Sessions::new(store.clone(), vault.clone(), setup.issuer()?, setup.session_rules(first_admin)?);
     let cases = UseCases {
         users: Users::new(store.clone()),
         registrations: Registrations::new(store.clone(), &environment.get("NEW_ACCOUNT_ROLES")?)?,
         user_changes: UserChanges::new(store.clone()),
-        sign_in: SignIn::new(sessions.clone(), factors.clone()),
-        sessions,
+        sign_in: setup.sign_in()?,
+        sessions: setup.sessions(None)?,
         own_sessions: OwnSessions::new(store.clone()),
         passwords: Passwords::new(store.clone()),
         verifications: EmailVerifications::new(store.clone()),
