@@ -62,6 +62,7 @@ async fn the_first_steps_can_be_pasted_whole() {
         .replace("http://127.0.0.1:3001", &quire.cloud().endpoint_url());
     let printed = run(Command::new("bash"), &script).await;
     let post = printed.split_once("\"postId\":\"").and_then(|(_, rest)| rest.split('"').next()).expect("a post");
+    assert!(printed.contains(r#"{"data":{"posts":{"nodes":[{"title":"On notes","author":{"name":"ada"},"#), "{printed}");
     eventually(|| async {
         let comments = quire.get(&format!("/api/v1/posts/{post}/comments")).await.expect(200);
         (comments["items"][0]["content"] == "Well said").then_some(())
