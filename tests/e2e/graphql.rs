@@ -408,7 +408,7 @@ async fn the_audits_of_graphql_over_http_pass() {
     let output = command.output().await.expect("Node.js runs the audits");
     let lines = String::from_utf8(output.stdout).expect("text");
     let results: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert!(results.len() >= 60, "{} audits: {lines}", results.len());
+    assert_eq!(results.len(), 61, "{lines}");
     let failed: Vec<_> = results.iter().filter(|result| result["status"] != "ok").collect();
     assert!(failed.is_empty(), "{failed:#?}");
     quire.stop().await;
